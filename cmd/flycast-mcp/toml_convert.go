@@ -60,7 +60,8 @@ conversion_error alone leaves it at 0 because the answer is per group. Without
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&a.existing, "existing", "", "a JSON `FILE` with a Machine, or its config, to convert onto; - reads standard input")
+	f.StringVar(&a.existing, "existing", "",
+		"a JSON `FILE` with a Machine, or its config, to convert onto; - reads standard input")
 	f.StringArrayVar(&a.groups, "group", nil, "only this process `GROUP`; repeatable")
 	f.BoolVar(&a.json, "json", false, "print a JSON object")
 	stdin.flag(c)
@@ -117,7 +118,8 @@ func (a converting) run(ctx context.Context, file tomlArgument) error {
 
 // convert converts the given groups, or all if there are none given.
 func convert(file *flytoml.File, groups []string, existing machine.Config) converted {
-	out := converted{Groups: file.Groups(), Config: make(map[string]machine.Config), ConversionError: make(map[string]string)}
+	out := converted{Groups: file.Groups(), Config: make(map[string]machine.Config),
+		ConversionError: make(map[string]string)}
 	if len(groups) == 0 {
 		groups = out.Groups
 	}
@@ -145,7 +147,8 @@ func (c converted) refusal(title string) error {
 	}
 	for _, group := range c.Groups {
 		if text, ok := c.ConversionError[group]; ok {
-			errs = append(errs, fmt.Errorf("%s: process group %s cannot be converted: %s", title, cli.Line(group), cli.Line(text)))
+			errs = append(errs, fmt.Errorf("%s: process group %s cannot be converted: %s", title, cli.Line(group),
+				cli.Line(text)))
 		}
 	}
 	return errors.Join(errs...)

@@ -52,7 +52,8 @@ func TestTomlConvertOracle(t *testing.T) {
 	}
 }
 
-func compareConverted(t *testing.T, want oracleAnswer, configs map[string]machine.Config, path string, flags ...string) {
+func compareConverted(t *testing.T, want oracleAnswer, configs map[string]machine.Config, path string,
+	flags ...string) {
 	t.Helper()
 	stdout, stderr, code := runToml(nil, append([]string{"convert", path, "--json"}, flags...)...)
 	var got oracleAnswer
@@ -83,10 +84,12 @@ func compareConverted(t *testing.T, want oracleAnswer, configs map[string]machin
 		t.Errorf("%s: the object has %q", path, slices.Collect(maps.Keys(keys)))
 	}
 	if !slices.Equal(got.Groups, want.Groups) || !maps.Equal(got.ConversionError, want.ConversionError) {
-		t.Errorf("%s: groups %q, errors %q, want %q, %q", path, got.Groups, got.ConversionError, want.Groups, want.ConversionError)
+		t.Errorf("%s: groups %q, errors %q, want %q, %q", path, got.Groups, got.ConversionError, want.Groups,
+			want.ConversionError)
 	}
 	if !slices.Equal(slices.Sorted(maps.Keys(got.Config)), slices.Sorted(maps.Keys(configs))) {
-		t.Errorf("%s: configurations of %q, want %q", path, slices.Sorted(maps.Keys(got.Config)), slices.Sorted(maps.Keys(configs)))
+		t.Errorf("%s: configurations of %q, want %q", path, slices.Sorted(maps.Keys(got.Config)),
+			slices.Sorted(maps.Keys(configs)))
 	}
 	for group, config := range got.Config {
 		for _, change := range machine.Diff(configs[group], config) {
@@ -107,7 +110,8 @@ func TestTomlConvertExisting(t *testing.T) {
 		}
 	}
 	whole := `{"id": "148e", "state": "started", "config": ` + config + `, "events": []}`
-	if got, stderr, _ := runToml(nil, "convert", path, "--json", "--existing", writeFile(t, "machine.json", whole)); got != want {
+	if got, stderr, _ := runToml(nil, "convert", path, "--json", "--existing", writeFile(t, "machine.json",
+		whole)); got != want {
 		t.Errorf("onto a Machine: %s %s\nwant %s", got, stderr, want)
 	}
 	if got, stderr, _ := runToml(strings.NewReader(whole), "convert", path, "--json", "--existing", "-"); got != want {
@@ -135,7 +139,8 @@ func TestTomlConvertExisting(t *testing.T) {
 // holds that was read.
 func TestTomlConvertUTF8(t *testing.T) {
 	path := writeFile(t, "fly.toml", "app = 'a'\n")
-	stdout, stderr, code := runToml(nil, "convert", path, "--json", "--existing", writeFile(t, "machine.json", "{\"image\": \"\xff\"}"))
+	stdout, stderr, code := runToml(nil, "convert", path, "--json", "--existing", writeFile(t, "machine.json",
+		"{\"image\": \"\xff\"}"))
 	if code != 0 || !utf8.ValidString(stdout) || !strings.Contains(stdout, "\"image\":\"\uFFFD\"") {
 		t.Errorf("exit code %d, %q, %s", code, stdout, stderr)
 	}
@@ -143,7 +148,8 @@ func TestTomlConvertUTF8(t *testing.T) {
 
 // TestTomlConvertTitle: a name of two lines stays on one.
 func TestTomlConvertTitle(t *testing.T) {
-	path := writeFile(t, "a\nb.toml", "app = 'a'\n[http_service]\ninternal_port = 80\nprocesses = ['none']\n[checks.c]\ntype = 'tcp'\n[[vm]]\nsize = 'none'\n")
+	path := writeFile(t, "a\nb.toml", "app = 'a'\n[http_service]\ninternal_port = 80\nprocesses = ['none']\n"+
+		"[checks.c]\ntype = 'tcp'\n[[vm]]\nsize = 'none'\n")
 	for _, flags := range [][]string{nil, {"--json"}, {"--existing", filepath.Join(filepath.Dir(path), "c\nd")}} {
 		_, stderr, code := runToml(nil, append([]string{"convert", path}, flags...)...)
 		if code != 1 || strings.Contains(stderr, "a\nb") || strings.Contains(stderr, "c\nd") {

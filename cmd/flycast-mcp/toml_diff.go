@@ -95,11 +95,16 @@ With --json the report is one object, whose shape is stable:
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return trouble(errors.New(cli.Line(err.Error()))) })
 	f := c.Flags()
 	f.StringVar(&d.app, "app", "", "read the Machines of this app (default: the app that FILE names)")
-	f.StringVar(&d.existing, "existing", "", "read the Machines from a JSON `FILE`: one configuration, one Machine, or a list as fly machine list --json prints it")
-	f.StringVar(&d.release, "release", "", "compare with this `FILE` instead of the last release: a fly.toml, or a release's definition in JSON")
+	f.StringVar(&d.existing, "existing", "",
+		"read the Machines from a JSON `FILE`: one configuration, one Machine, or a list as fly machine list "+
+			"--json prints it")
+	f.StringVar(&d.release, "release", "",
+		"compare with this `FILE` instead of the last release: a fly.toml, or a release's definition in JSON")
 	f.BoolVar(&d.json, "json", false, "print the report as JSON")
-	f.BoolVar(&d.client.sandbox, "sandbox", false, "read from an embedded, emulated Fly platform; no FLY_* variable is read")
-	f.BoolVar(&d.client.allowLoopback, "allow-loopback-api", false, "allow a real token to be sent to an API on a loopback address")
+	f.BoolVar(&d.client.sandbox, "sandbox", false,
+		"read from an embedded, emulated Fly platform; no FLY_* variable is read")
+	f.BoolVar(&d.client.allowLoopback, "allow-loopback-api", false,
+		"allow a real token to be sent to an API on a loopback address")
 	stdin.flag(c)
 	return c
 }
@@ -151,7 +156,8 @@ func (d *differing) run(ctx context.Context, name tomlArgument) error {
 	case err != nil:
 		return err
 	case len(partial) > 0:
-		return fmt.Errorf("not compared, as the platform does not send their whole configuration: Machine %s", strings.Join(partial, ", "))
+		return fmt.Errorf("not compared, as the platform does not send their whole configuration: Machine %s",
+			strings.Join(partial, ", "))
 	case report.Differs():
 		return cli.Exit{Status: statusDiffers}
 	}
@@ -229,7 +235,8 @@ func comparables(machines []fly.Machine) (whole []drift.Machine, partial []strin
 
 // readExisting reads Machines, or bare configurations. A bare one is taken for
 // what fly deploy made, of the group it names, else of the file's default one.
-func (d *differing) readExisting(ctx context.Context, file *flytoml.File) (machines []drift.Machine, partial []string, err error) {
+func (d *differing) readExisting(ctx context.Context, file *flytoml.File) (machines []drift.Machine,
+	partial []string, err error) {
 	data, err := d.readInput(ctx, d.existing, d.existing, maxExisting)
 	if err != nil {
 		return nil, nil, err
@@ -282,7 +289,8 @@ func (d *differing) table(r drift.Report) string {
 		name := cli.Line(fmt.Sprintf("%q", g.Name))
 		switch g.Fate {
 		case drift.Destroy:
-			parts = append(parts, fmt.Sprintf("group %s is not in the file: fly deploy would destroy its %s\n", name, machineList(g.Machines, 0)))
+			parts = append(parts, fmt.Sprintf("group %s is not in the file: fly deploy would destroy its %s\n", name,
+				machineList(g.Machines, 0)))
 		case drift.Create:
 			parts = append(parts, fmt.Sprintf("group %s has no Machine: fly deploy would create some\n", name))
 		case drift.Update:

@@ -23,7 +23,8 @@ func TestReadExisting(t *testing.T) {
 		{"configuration of a group", `{` + deployed + `}`, "configuration 1/web", ""},
 		{"configurations", `[{},{` + deployed + `}]`, "configuration 1/app configuration 2/web", ""},
 		{"Machine", `{"id":"148e21ea7d9d89","config":{` + deployed + `}}`, "148e21ea7d9d89/", ""},
-		{"Machines", "\n[{\"id\":\"3d8d9e0b59e318\",\"config\":{}},{\"id\":\"148e21ea7d9d89\",\"config\":{}}]\n", "148e21ea7d9d89/ 3d8d9e0b59e318/", ""},
+		{"Machines", "\n[{\"id\":\"3d8d9e0b59e318\",\"config\":{}},{\"id\":\"148e21ea7d9d89\",\"config\":{}}]\n",
+			"148e21ea7d9d89/ 3d8d9e0b59e318/", ""},
 		{"no Machine", `[]`, "", ""},
 		{"gone", `[{"id":"148e21ea7d9d89","state":"destroyed","config":{}}]`, "", ""},
 		{"partial", `{"id":"148e21ea7d9d89","incomplete_config":{}}`, "148e21ea7d9d89?", ""},
@@ -67,7 +68,9 @@ func TestReadExisting(t *testing.T) {
 
 // FuzzReadExisting: whatever is read can be compared, and shown on a terminal.
 func FuzzReadExisting(f *testing.F) {
-	f.Add([]byte(`[{"id":"148e21ea7d9d89","config":{"env":{"A\u001b":"b"},"mounts":[null,{"name":"x"}],"metadata":{"fly_platform_version":"v2"}}}]`))
+	f.Add([]byte(
+		`[{"id":"148e21ea7d9d89","config":{"env":{"A\u001b":"b"},"mounts":[null,{"name":"x"}],` +
+			`"metadata":{"fly_platform_version":"v2"}}}]`))
 	f.Add([]byte(`{"services":[{"autostop":"stop"}],"metadata":{"fly_process_group":"\n"}}`))
 	file, err := flytoml.Parse("fly.toml", []byte("[env]\n  A = \"1\"\n"))
 	if err != nil {

@@ -27,7 +27,8 @@ func TestTomlHostileText(t *testing.T) {
 		{"vm": list(map[string]any{"persist_rootfs": hostile}), "http_service": service},
 		{"services": list(map[string]any{"internal_port": hostile})},
 		{"services": list(map[string]any{"internal_port": 1, "concurrency": hostile})},
-		{"mounts": list(map[string]any{"source": hostile, "destination": "/d", "initial_size": hostile}), "http_service": service},
+		{"mounts": list(map[string]any{"source": hostile, "destination": "/d", "initial_size": hostile}),
+			"http_service": service},
 	}
 	var files [][2]string // name, text
 	for _, document := range documents {
@@ -37,7 +38,8 @@ func TestTomlHostileText(t *testing.T) {
 		}
 		files = append(files, [2]string{"fly.json", string(data)})
 	}
-	files = append(files, [2]string{hostile + ".toml", "[http_service]\ninternal_port = 8080\n"}, [2]string{hostile + ".toml", "app = \n"}, [2]string{hostile + ".toml", ""})
+	files = append(files, [2]string{hostile + ".toml", "[http_service]\ninternal_port = 8080\n"},
+		[2]string{hostile + ".toml", "app = \n"}, [2]string{hostile + ".toml", ""})
 	for _, file := range files {
 		path := filepath.Join(t.TempDir(), file[0])
 		if file[1] != "" { // else there is no such file
@@ -47,14 +49,17 @@ func TestTomlHostileText(t *testing.T) {
 		}
 		for _, args := range [][]string{
 			{"lint", path}, {"lint", "--fix", path}, {"patch", path}, {"patch", "--check", path}, {"convert", path},
-			{"convert", path, "--existing", path}, {"diff", path, "--existing", path}, {"patch", "--process-groups", hostile, path}, {"lint", "--" + hostile}, {"diff", "--" + hostile},
+			{"convert", path, "--existing", path}, {"diff", path, "--existing", path}, {"patch", "--process-groups",
+				hostile, path}, {"lint", "--" + hostile}, {"diff", "--" + hostile},
 		} {
 			stdout, stderr, _ := runToml(strings.NewReader(""), args...)
 			if args[0] == "lint" && args[1] == path {
 				stderr += stdout
 			}
 			for line := range strings.Lines(stderr) {
-				if strings.HasPrefix(line, "INJECTED") || strings.ContainsAny(line, "\x1b\u202e\r") || strings.Contains(line, `'MA"'`) || strings.Contains(line, `'sharedMA"'`) || strings.Contains(line, `"MA"`) {
+				if strings.HasPrefix(line, "INJECTED") || strings.ContainsAny(line,
+					"\x1b\u202e\r") || strings.Contains(line, `'MA"'`) || strings.Contains(line,
+					`'sharedMA"'`) || strings.Contains(line, `"MA"`) {
 					t.Errorf("%.40q of %.60q: %q", args, file[1], line)
 				}
 			}

@@ -82,7 +82,8 @@ fixed.`,
 	f := c.Flags()
 	f.BoolVar(&l.json, "json", false, "print one JSON object per file")
 	f.BoolVar(&l.strict, "strict", false, "fail on warnings too")
-	f.BoolVar(&l.private, "private", false, "for a private app: what Flycast callers cannot reach is a warning, not a note")
+	f.BoolVar(&l.private, "private", false,
+		"for a private app: what Flycast callers cannot reach is a warning, not a note")
 	f.BoolVar(&l.fix, "fix", false, "apply fixes that are unambiguous, and print the diff")
 	l.writing.flags(c, "with --fix, write the fixed files")
 	stdin.flag(c)
@@ -162,7 +163,8 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []lint.
 		if l.json {
 			return l.printJSON(notEdited{file.title, err.Error()})
 		}
-		return l.say(fmt.Sprintf("%s: error: cannot be fixed: %s [edit_error]\n", cli.Line(file.title), cli.Line(err.Error())))
+		return l.say(fmt.Sprintf("%s: error: cannot be fixed: %s [edit_error]\n", cli.Line(file.title),
+			cli.Line(err.Error())))
 	}
 	out, err := rewrite(file, &edited.Result, l.writing)
 	if err != nil {
@@ -258,7 +260,8 @@ func unreadable(title string, err error) string {
 		reason := strings.TrimPrefix(err.Error(), cli.Line(title)+": ")
 		return fmt.Sprintf("%s: error: cannot be read: %s [load_error]\n", cli.Line(title), cli.Line(reason))
 	}
-	line := fmt.Sprintf("%s: error: cannot be read: %s [load_error]\n", place(title, syntaxErr.Row, syntaxErr.Column), cli.Line(syntaxErr.Reason))
+	line := fmt.Sprintf("%s: error: cannot be read: %s [load_error]\n", place(title, syntaxErr.Row,
+		syntaxErr.Column), cli.Line(syntaxErr.Reason))
 	if syntaxErr.Row > 0 {
 		line += fmt.Sprintf("    %s\n    %s\n", cli.Line(syntaxErr.Line), syntaxErr.Caret)
 	}

@@ -7,8 +7,10 @@ import (
 )
 
 func TestTomlLintJSON(t *testing.T) {
-	const service = "[http_service]\ninternal_port = 8080\nauto_stop_machines = 'stop'\nauto_start_machines = true\nmin_machines_running = 0\n"
-	bad, good := writeFile(t, "fly.toml", "primary_regoin = 'ams'\napp = 'a'\n"+service), writeFile(t, "fly.toml", "app = 'a'\n"+service)
+	const service = "[http_service]\ninternal_port = 8080\nauto_stop_machines = 'stop'\n" +
+		"auto_start_machines = true\nmin_machines_running = 0\n"
+	bad, good := writeFile(t, "fly.toml", "primary_regoin = 'ams'\napp = 'a'\n"+service),
+		writeFile(t, "fly.toml", "app = 'a'\n"+service)
 	broken := writeFile(t, "fly.toml", "app = \n")
 	stdout, stderr, code := runToml(nil, "lint", "--json", bad, good, broken)
 	lines := strings.Split(strings.TrimSuffix(stdout, "\n"), "\n")
@@ -19,7 +21,8 @@ func TestTomlLintJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(lines[0]), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.File != bad || got.Errors != 0 || got.Warnings == 0 || len(got.Findings) == 0 || got.Findings[0].Code != "unknown_key" || got.Findings[0].Row != 1 {
+	if got.File != bad || got.Errors != 0 || got.Warnings == 0 || len(got.Findings) == 0 ||
+		got.Findings[0].Code != "unknown_key" || got.Findings[0].Row != 1 {
 		t.Errorf("a misspelt key: %s", lines[0])
 	}
 	name, _ := json.Marshal(good)
@@ -38,7 +41,8 @@ func TestTomlLintJSON(t *testing.T) {
 
 // TestTomlLintMany: the sums have what is too much to be listed.
 func TestTomlLintMany(t *testing.T) {
-	text := "[http_service]\ninternal_port = 80\nauto_start_machines = true\n" + strings.Repeat("[[http_service.checks]]\nzzz = 1\n", 3_000)
+	text := "[http_service]\ninternal_port = 80\n" +
+		"auto_start_machines = true\n" + strings.Repeat("[[http_service.checks]]\nzzz = 1\n", 3_000)
 	stdout, _, _ := runToml(nil, "lint", "--json", writeFile(t, "fly.toml", text))
 	var got linted
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || got.Warnings < 3_000 || len(got.Findings) > 1_003 {
@@ -50,7 +54,8 @@ func TestTomlLintMany(t *testing.T) {
 func TestTomlFixLeaves(t *testing.T) {
 	path := writeFile(t, "fly.toml", "app = 'a'\n[deploy]\nstrategi = 'x'\n[http_service]\ninternal_port = 80\n")
 	stdout, stderr, _ := runToml(nil, "lint", "--fix", path)
-	if stdout != "" || !strings.Contains(stderr, "did you mean strategy?; --fix does not change it") || strings.Contains(stderr, "run it again") {
+	if stdout != "" || !strings.Contains(stderr,
+		"did you mean strategy?; --fix does not change it") || strings.Contains(stderr, "run it again") {
 		t.Errorf("%q\n%s", stdout, stderr)
 	}
 }

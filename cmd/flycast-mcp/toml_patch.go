@@ -74,12 +74,16 @@ edited.`,
 	}
 	f := c.Flags()
 	f.StringArrayVar(&a.edit.Groups, "group", nil, "only services of this process `GROUP`; repeatable")
-	f.StringVar(&a.autostop, "autostop", a.edit.Autostop.String(), "what to do with idle Machines: stop, suspend or off; without this flag, suspend is kept")
+	f.StringVar(&a.autostop, "autostop", a.edit.Autostop.String(),
+		"what to do with idle Machines: stop, suspend or off; without this flag, suspend is kept")
 	f.BoolVar(a.edit.Autostart, "autostart", *a.edit.Autostart, "start Machines on request")
 	f.IntVar(a.edit.MinMachines, "min-machines", *a.edit.MinMachines, "Machines to keep running in the primary region")
 	f.IntVar(&a.softLimit, "soft-limit", 0, "load of a Machine before another one is started")
-	f.IntSliceVar(&a.edit.PlainPorts, "plain-port", nil, "add this `PORT` without TLS to a service whose ports all have TLS, which no private caller can use; repeatable, one for each such service")
-	f.StringVar(&a.edit.ConcurrencyType, "concurrency", "", "unit of the limits: requests or connections (requests with --soft-limit)")
+	f.IntSliceVar(&a.edit.PlainPorts, "plain-port", nil,
+		"add this `PORT` without TLS to a service whose ports all have TLS, which no private caller can use; "+
+			"repeatable, one for each such service")
+	f.StringVar(&a.edit.ConcurrencyType, "concurrency", "",
+		"unit of the limits: requests or connections (requests with --soft-limit)")
 	f.BoolVar(a.edit.ForceHTTPS, "force-https", *a.edit.ForceHTTPS, "redirect plain HTTP, which Flycast clients speak")
 	f.StringVar(&a.create, "create", "", "add a service to a file without one that Fly Proxy reaches: `http|tcp`")
 	f.Lookup("create").NoOptDefVal = plan.CreateHTTP
@@ -205,7 +209,8 @@ func (a *patching) print(file tomlArgument, out rewritten, after []byte) error {
 func (a *patching) tell(file tomlArgument, parsed, result *flytoml.File, out rewritten) {
 	title := cli.Line(file.title)
 	if out.InvalidReason != "" {
-		fmt.Fprintf(a.stderr, "%s: flyctl refuses this file: %s; `flycast-mcp toml lint` says where\n", title, cli.Line(refusal(out.invalid.Error())))
+		fmt.Fprintf(a.stderr, "%s: flyctl refuses this file: %s; `flycast-mcp toml lint` says where\n", title,
+			cli.Line(refusal(out.invalid.Error())))
 	}
 	if file.path != stdinPath { // a filter says only what it did not do
 		a.tellComments(file, out)
@@ -216,9 +221,11 @@ func (a *patching) tell(file tomlArgument, parsed, result *flytoml.File, out rew
 	case out.InvalidReason != "":
 		fmt.Fprintf(a.stderr, "%s: nothing to change in its services\n", title)
 	case !parsed.HasService():
-		fmt.Fprintf(a.stderr, "%s: there is no service, so nothing to do; --create http --internal-port PORT adds one\n", title)
+		fmt.Fprintf(a.stderr,
+			"%s: there is no service, so nothing to do; --create http --internal-port PORT adds one\n", title)
 	case !parsed.HasService(a.edit.Groups...):
-		fmt.Fprintf(a.stderr, "%s: no service is of the process group %s, so nothing to do\n", title, cli.Line(strings.Join(a.edit.Groups, ", ")))
+		fmt.Fprintf(a.stderr, "%s: no service is of the process group %s, so nothing to do\n", title,
+			cli.Line(strings.Join(a.edit.Groups, ", ")))
 	case len(out.Remarks) > 0 || len(tlsAlone(result)) > 0:
 		fmt.Fprintf(a.stderr, "%s: nothing to do\n", title)
 	default:

@@ -41,7 +41,8 @@ func TestTomlPatchWrites(t *testing.T) {
 			t.Fatalf("%q wrote %q", args, got)
 		}
 	}
-	if stdout, stderr, code := runToml(nil, "patch", link, "--write"); code != 0 || !strings.Contains(stdout, "-  force_https = true\r\n") {
+	if stdout, stderr, code := runToml(nil, "patch", link, "--write"); code != 0 || !strings.Contains(stdout,
+		"-  force_https = true\r\n") {
 		t.Fatalf("--write: exit code %d, %q, %q", code, stdout, stderr)
 	}
 	if got := readBack(t, path); got != asPatched {
@@ -56,7 +57,8 @@ func TestTomlPatchWrites(t *testing.T) {
 	}
 	stdout, stderr, code := runToml(nil, "patch", link, "--write")
 	after, err := os.Stat(path)
-	if code != 0 || stdout != "" || !strings.Contains(stderr, "already set up") || err != nil || !os.SameFile(before, after) {
+	if code != 0 || stdout != "" || !strings.Contains(stderr,
+		"already set up") || err != nil || !os.SameFile(before, after) {
 		t.Errorf("again: exit code %d, %q, %q, %v; the same file: %t", code, stdout, stderr, err, os.SameFile(before, after))
 	}
 	if left, err := os.ReadDir(filepath.Dir(path)); err != nil || len(left) != 1 {
@@ -114,7 +116,8 @@ func TestTomlPatchRefuses(t *testing.T) {
 	if err := os.Link(path, other); err != nil {
 		t.Skip(err)
 	}
-	if _, stderr, code := runToml(nil, "patch", path, "--write"); code != 1 || !strings.Contains(stderr, "hard link") || readBack(t, other) != unpatched {
+	if _, stderr, code := runToml(nil, "patch", path, "--write"); code != 1 || !strings.Contains(stderr,
+		"hard link") || readBack(t, other) != unpatched {
 		t.Errorf("a file with two names: exit code %d, %q", code, stderr)
 	}
 }
@@ -141,7 +144,8 @@ func TestTomlPatchJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(stdout), &got); err != nil {
 			t.Fatalf("%v: %v in %q", tt.flags, err, stdout)
 		}
-		if code != tt.code || got.Changed != tt.changed || got.Written != tt.written || got.After != sha(asPatched) || got.Changes == nil {
+		if code != tt.code || got.Changed != tt.changed || got.Written != tt.written ||
+			got.After != sha(asPatched) || got.Changes == nil {
 			t.Errorf("%v: exit code %d, %q, %s", tt.flags, code, stderr, stdout)
 		}
 		if !tt.changed {
@@ -150,7 +154,8 @@ func TestTomlPatchJSON(t *testing.T) {
 			}
 			continue
 		}
-		if got.Before != sha(unpatched) || !strings.HasPrefix(got.Diff, "--- "+path+"\n+++ "+path+"\n") || len(got.Changes) != 4 {
+		if got.Before != sha(unpatched) || !strings.HasPrefix(got.Diff,
+			"--- "+path+"\n+++ "+path+"\n") || len(got.Changes) != 4 {
 			t.Errorf("%v: %s", tt.flags, stdout)
 		}
 		first := `"changes":[{"path":"http_service.force_https","before":"true","after":"false","row":5,"groups":["app"]},`
@@ -181,7 +186,8 @@ func TestTomlPatchFilter(t *testing.T) {
 			t.Errorf("%q %v: exit code %d, %q\n got %q\nwant %q", tt.in, tt.args, code, stderr, stdout, tt.want)
 		}
 	}
-	if stdout, _, code := runToml(strings.NewReader(unpatched), "patch", "-", "--check", "--name", "shop/fly.toml"); code != 1 || !strings.HasPrefix(stdout, "--- shop/fly.toml\n") {
+	if stdout, _, code := runToml(strings.NewReader(unpatched), "patch", "-", "--check", "--name",
+		"shop/fly.toml"); code != 1 || !strings.HasPrefix(stdout, "--- shop/fly.toml\n") {
 		t.Errorf("--check: exit code %d, %q", code, stdout)
 	}
 }

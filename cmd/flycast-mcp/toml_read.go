@@ -32,7 +32,8 @@ type tomlArgument struct {
 type stdinName string
 
 func (n *stdinName) flag(c *cobra.Command) {
-	c.Flags().StringVar((*string)(n), "name", "fly.toml", "what standard input is called; the end of the `NAME` tells the format: fly.json, fly.yaml")
+	c.Flags().StringVar((*string)(n), "name", "fly.toml",
+		"what standard input is called; the end of the `NAME` tells the format: fly.json, fly.yaml")
 }
 
 // arguments are the files that a command line names.
@@ -109,7 +110,8 @@ func (p program) readInput(ctx context.Context, path, title string, limit int64)
 	case info.IsDir():
 		return nil, fmt.Errorf("%s is a folder: name the file in it", title)
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file: use - and redirect standard input to read a pipe or a device", title)
+		return nil, fmt.Errorf(
+			"%s is not a regular file: use - and redirect standard input to read a pipe or a device", title)
 	case info.Size() > limit:
 		return nil, tooLarge(title, limit)
 	}

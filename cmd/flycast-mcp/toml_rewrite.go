@@ -97,7 +97,8 @@ func rewrite(file tomlArgument, edited *edit.Result, w writing) (rewritten, erro
 	err := replace(file.path, edited.Before, edited.After, w.force)
 	switch {
 	case errors.Is(err, roots.ErrReadOnly):
-		return rewritten{}, fmt.Errorf("%s is read-only. Nothing was written; --force writes it, and leaves it read-only", cli.Line(file.title))
+		return rewritten{},
+			fmt.Errorf("%s is read-only. Nothing was written; --force writes it, and leaves it read-only", cli.Line(file.title))
 	case err != nil:
 		return rewritten{}, fmt.Errorf("%w. Nothing was written", err)
 	}

@@ -101,7 +101,8 @@ func TestTomlStdinEnds(t *testing.T) {
 		in, out := io.Pipe()
 		defer out.Close()
 		var stdout, stderr bytes.Buffer
-		code := run(ctx, program{args: []string{"toml", command, "-", "--json"}, stdin: in, stdout: &stdout, stderr: &stderr, clock: wallClock{}})
+		code := run(ctx, program{args: []string{"toml", command, "-", "--json"}, stdin: in, stdout: &stdout,
+			stderr: &stderr, clock: wallClock{}})
 		if code != 1 || !strings.Contains(stderr.String(), "interrupted") || stdout.Len() > 0 {
 			t.Errorf("%s: exit code %d, %s, %s", command, code, &stdout, &stderr)
 		}
@@ -113,10 +114,12 @@ func TestTomlStdinEnds(t *testing.T) {
 func TestTomlOnTerminal(t *testing.T) {
 	const obeyed = "\u202e\u009b"
 	const hostile = obeyed + "31m"
-	path := writeFile(t, "fly.toml", "app = 'a'\n# "+hostile+"\n[http_service]\n  internal_port = 8080\n  force_https = true # "+hostile+
+	path := writeFile(t, "fly.toml", "app = 'a'\n# "+hostile+"\n[http_service]\n  internal_port = 8080\n"+
+		"  force_https = true # "+hostile+
 		"\n  auto_stop_machines = true\n  auto_start_machines = true\n[processes]\n"+`"`+hostile+`" = "`+hostile+"\"\n")
 	for _, args := range [][]string{
-		{"patch", path}, {"patch", path, "--json"}, {"lint", path}, {"lint", path, "--json"}, {"convert", path}, {"convert", path, "--json"},
+		{"patch", path}, {"patch", path, "--json"}, {"lint", path}, {"lint", path, "--json"}, {"convert", path},
+		{"convert", path, "--json"},
 		{"convert", path, "--group", "no" + hostile}, {"lint", "no" + hostile},
 	} {
 		master, tty, err := pty.Open()
@@ -131,9 +134,11 @@ func TestTomlOnTerminal(t *testing.T) {
 			all, _ := io.ReadAll(master) // ends with an error on Linux
 			seen <- string(all)
 		}()
-		run(context.Background(), program{args: append([]string{"toml"}, args...), stdin: strings.NewReader(""), stdout: tty, stderr: tty, clock: wallClock{}})
+		run(context.Background(), program{args: append([]string{"toml"}, args...), stdin: strings.NewReader(""),
+			stdout: tty, stderr: tty, clock: wallClock{}})
 		tty.Close()
-		if got := <-seen; got == "" || strings.ContainsAny(got, obeyed) || !strings.Contains(got, `\u202e`) && args[0] == "patch" {
+		if got := <-seen; got == "" || strings.ContainsAny(got, obeyed) || !strings.Contains(got,
+			`\u202e`) && args[0] == "patch" {
 			t.Errorf("%q: the terminal got %q", args, got)
 		}
 		master.Close()

@@ -11,8 +11,12 @@ import (
 // placeholder and template match the names that examples and templates have in
 // place of an app's.
 var (
-	placeholder = regexp.MustCompile(`(?i)^((my|your|the|some)[-_ ]?((fly|cool|awesome|new)[-_ ]?)?(app|application|project|service|server)([-_ ]?(name|here|id))?|app[-_ ]?name|app[-_ ]?id|(name|app)[-_ ]?(goes[-_ ]?)?here|your[-_ ].*|.*[-_]your[-_].*|change[-_ ]?me|replace[-_ ]?(me|this|with)?.*|todo|tbd|fixme|placeholder|x{3,}|insert[-_ ].*)$`)
-	template    = regexp.MustCompile(`^\$|^\{.*\}$|\$\{|\$\(|\{\{|<[^>]*>|%[A-Za-z_]+%|%\(|^@.*@$|^__.*__$`)
+	placeholder = regexp.MustCompile(
+		`(?i)^((my|your|the|some)[-_ ]?((fly|cool|awesome|new)[-_ ` +
+			`]?)?(app|application|project|service|server)([-_ ]?(name|here|id))?|app[-_ ]?name|app[-_ ` +
+			`]?id|(name|app)[-_ ]?(goes[-_ ]?)?here|your[-_ ].*|.*[-_]your[-_].*|change[-_ ]?me|replace[-_ ` +
+			`]?(me|this|with)?.*|todo|tbd|fixme|placeholder|x{3,}|insert[-_ ].*)$`)
+	template = regexp.MustCompile(`^\$|^\{.*\}$|\$\{|\$\(|\{\{|<[^>]*>|%[A-Za-z_]+%|%\(|^@.*@$|^__.*__$`)
 )
 
 // appName looks at the name of the app.
@@ -25,18 +29,18 @@ func (l *linter) appName(root spot) {
 	switch {
 	case template.MatchString(name):
 		l.warn(FindingAppName, app, message{
-			fmt.Sprintf("the app's name %s has not been filled in", excerpt.Quote(name)),
-			"flyctl takes the text as it stands: it fills in no variables in this file, and finds no such app",
-			"write the app's name, or leave app out and name it with -a or FLY_APP"})
+			fmt.Sprintf("the app name %s is a template that was not filled in", excerpt.Quote(name)),
+			"flyctl does not expand variables in this file: it looks for an app with exactly this name, and finds none",
+			"write the app's name, or remove app and use -a or FLY_APP"})
 	case placeholder.MatchString(name):
 		l.warn(FindingAppName, app, message{
-			fmt.Sprintf("%s looks like the name that an example has in place of an app's", excerpt.Quote(name)),
-			"names are unique among all apps on Fly: this one is somebody else's, or a deploy finds no such app",
-			"write the app's own name"})
+			fmt.Sprintf("%s looks like a placeholder for the app name", excerpt.Quote(name)),
+			"app names are unique across Fly: this one belongs to someone else, or a deploy finds no such app",
+			"write the name of your app"})
 	case !flytoml.IsAppName(name):
 		l.warn(FindingAppName, app, message{
-			fmt.Sprintf("no app can be called %s", excerpt.Quote(name)),
-			"names have small letters, digits and dashes, 63 at most; flyctl does not look at it, and finds no such app",
+			fmt.Sprintf("%s cannot be an app name", excerpt.Quote(name)),
+			"an app name has at most 63 lowercase letters, digits and dashes; flyctl does not check it, and finds no such app",
 			"write the app's name as `fly apps list` shows it"})
 	}
 }

@@ -37,14 +37,20 @@ func (l *linter) serviceChecks(s serviceAt) {
 			method := l.under(at, "method")
 			capitals := strings.ToUpper(*check.HTTPMethod)
 			finding := l.info(FindingCheckMethod, method, message{
-				fmt.Sprintf("the check is sent with the method %s", excerpt.Quote(*check.HTTPMethod)),
-				"methods are in capitals in HTTP; flyctl raises the case for top-level [checks] only", "write " + excerpt.Quote(capitals)})
+				fmt.Sprintf("the check sends the method %s as it is written", excerpt.Quote(*check.HTTPMethod)),
+				"HTTP methods are in upper case; flyctl converts only those of top-level [checks]", "write " +
+					excerpt.Quote(capitals)})
 			if plainWord(capitals) {
 				finding.Edit = replaceValue(method, l.quoted(method, capitals))
 			}
 		}
 		if !s.answersHTTP() && len(s.Ports) > 0 && (check.HTTPProtocol == nil || *check.HTTPProtocol != "https") {
-			l.info(FindingCheckType, at, message{"an HTTP check of a service without the http handler", "the check speaks plain HTTP to internal_port, whatever the handlers are: it fails if the app expects TLS or another protocol there", `use a TCP check, or protocol = "https", if it does`})
+			l.info(FindingCheckType, at, message{
+				"this is an HTTP check, but the service has no http handler",
+				"the check sends plain HTTP to internal_port, whatever the handlers are: it fails if the app expects " +
+					"TLS or another protocol",
+				`if the app expects TLS there, set protocol = "https"; if it does not speak HTTP, use a TCP check`,
+			})
 		}
 	}
 	l.machineChecks(l.under(s.spot, "machine_checks"), s.MachineChecks)
@@ -64,8 +70,9 @@ func (l *linter) machineChecks(list spot, checks []*flytoml.ServiceMachineCheck)
 		l.duration(l.under(at, "kill_timeout"), check.KillTimeout)
 		if len(check.Command) == 0 {
 			l.error(FindingCheckCommand, at, message{
-				"the machine check has no command", "flyctl cannot make its Machine, and fails in the middle of a deploy, when the first Machine has been updated",
-				`set command, as in ["/bin/check"]`})
+				"the machine check has no command",
+				"flyctl cannot create a Machine for it, so a deploy fails after it has updated the first Machine",
+				`set command, for example ["/bin/check"]`})
 		}
 	}
 }
@@ -94,7 +101,11 @@ func (l *linter) serviceCheck(at spot, kind string, interval, timeout, grace *fl
 		verdict, _ := (&flytoml.Definition{Services: []flytoml.Service{service}}).Verdict()
 		if warning := strings.TrimPrefix(verdict, "WARN "); warning != "" {
 			sane = false
-			l.warn(FindingCheckClamped, place, message{excerpt.Line(strings.TrimSpace(warning)), "Fly holds the durations of service checks between a second and a minute", "write the duration that is meant, between 1s and 60s"})
+			l.warn(FindingCheckClamped, place, message{
+				excerpt.Line(strings.TrimSpace(warning)),
+				"Fly limits the durations of service checks to between 1 second and 1 minute",
+				"use a duration from 1s to 60s",
+			})
 		}
 	}
 	if sane {
@@ -105,7 +116,9 @@ func (l *linter) serviceCheck(at spot, kind string, interval, timeout, grace *fl
 func (l *linter) overlap(at spot, interval, timeout *flytoml.Duration) {
 	if interval != nil && timeout != nil && *timeout > *interval {
 		l.warn(FindingCheckTimeout, l.under(at, "timeout"), message{
-			fmt.Sprintf("the timeout of %s is longer than the interval of %s", timeout, interval), "a slow answer is still awaited when the next check is due", "let the interval be the longer"})
+			fmt.Sprintf("the timeout of %s is longer than the interval of %s", timeout, interval),
+			"a check can still be waiting for its answer when the next one is due",
+			"use an interval that is at least as long as the timeout"})
 	}
 }
 
@@ -133,7 +146,8 @@ func (l *linter) topChecks(root spot) {
 // duration looks at how a duration is written; d is what flyctl made of it.
 // false says that it cannot have been meant so.
 func (l *linter) duration(s spot, d *flytoml.Duration) bool {
-	const why = "a bare number is milliseconds in [checks] and under [[services]], seconds in kill_timeout, and nanoseconds everywhere else"
+	const why = "a number without a unit means milliseconds in [checks] and under [[services]], seconds in " +
+		"kill_timeout, and nanoseconds everywhere else"
 	var n float64
 	switch value := s.value.(type) {
 	case int64:
@@ -153,14 +167,24 @@ func (l *linter) duration(s spot, d *flytoml.Duration) bool {
 	switch {
 	case d == nil:
 		l.warn(FindingDurationDropped, s, message{
-			fmt.Sprintf("flyctl drops %s without a word", key), "it takes text and, except in YAML, bare numbers for a duration; anything else, and empty text, it throws away", `write a duration with a unit, as in "15s"`})
+			fmt.Sprintf("flyctl silently drops %s", key),
+			"a duration is text with a unit or, except in YAML, a number; flyctl drops anything else, and empty text",
+			`write a duration with a unit, for example "15s"`})
 		return false
 	case n == 0:
 		return true
 	case flytoml.Duration(n) == *d && *d < flytoml.Duration(time.Millisecond):
-		l.warn(FindingNanoseconds, s, message{fmt.Sprintf("%s is %s: a bare number is nanoseconds here", key, d), why, `write it with a unit, as in "15s"`})
+		l.warn(FindingNanoseconds, s, message{
+			fmt.Sprintf("%s is %s: a number without a unit means nanoseconds here", key, d),
+			why,
+			`add a unit, for example "15s"`,
+		})
 		return false
 	}
-	l.info(FindingBareDuration, s, message{fmt.Sprintf("%s is a bare number, which flyctl takes for %s here", key, d), why, fmt.Sprintf(`write "%s"`, d)}).Edit = replaceValue(s, l.quoted(s, d.String()))
+	l.info(FindingBareDuration, s, message{
+		fmt.Sprintf("%s is a number without a unit, which flyctl reads as %s here", key, d),
+		why,
+		fmt.Sprintf(`write "%s"`, d),
+	}).Edit = replaceValue(s, l.quoted(s, d.String()))
 	return true
 }

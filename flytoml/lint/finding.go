@@ -21,9 +21,9 @@ func (s Severity) rank() int {
 	return 2
 }
 
-// Finding is something in a file that flyctl refuses, or accepts in silence
-// although it does not do what it seems to, or that stands in the way of
-// Flycast. Text from the file is quoted and shortened in What, Why and Fix;
+// Finding is something in a file that flyctl refuses, that flyctl accepts
+// although it does not do what it says, or that does not work over Flycast. Text from the file is
+// quoted and shortened in What, Why and Fix;
 // values of env, headers and files are never in them.
 type Finding struct {
 	Code     string    `json:"code"`             // one of the Finding… constants
@@ -31,127 +31,127 @@ type Finding struct {
 	Path     string    `json:"path,omitempty"`   // services[0].ports[1].port
 	Row      int       `json:"row,omitempty"`    // from 1; 0 if unknown
 	Column   int       `json:"column,omitempty"` // from 1, in bytes; 0 if unknown
-	What     string    `json:"what"`             // what is so
-	Why      string    `json:"why"`              // what follows from it, and by what rule
+	What     string    `json:"what"`             // what is wrong
+	Why      string    `json:"why"`              // what happens because of it
 	Fix      string    `json:"fix"`              // what to do, in words
-	Edit     *TextEdit `json:"edit,omitempty"`   // what to do, in bytes, where one edit is right beyond doubt
-	Count    int       `json:"count,omitempty"`  // of FindingMore: how many findings it stands for
+	Edit     *TextEdit `json:"edit,omitempty"`   // the fix as an edit, if it is unambiguous
+	Count    int       `json:"count,omitempty"`  // for FindingMore: the number of findings not listed
 }
 
 // TextEdit replaces a piece of a file.
 type TextEdit struct {
-	Offset int    `json:"offset"` // from 0, in bytes
+	Offset int    `json:"offset"` // in bytes, from 0
 	Length int    `json:"length"` // in bytes; 0 inserts
-	Text   string `json:"text"`   // in its place
+	Text   string `json:"text"`   // the replacement
 }
 
 // Codes of what flyctl refuses, or fails on in the middle of a deploy.
 const (
 	FindingInvalid         = "invalid"          // `fly config validate` refuses it
-	FindingAutostop        = "autostop_value"   // not a value of auto_stop_machines
-	FindingUnconvertible   = "unconvertible"    // valid, but no Machine can be made of it
-	FindingBluegreenChecks = "bluegreen_checks" // a bluegreen deploy without health checks
-	FindingOutsideFile     = "outside_file"     // depends on a file that is not looked at
+	FindingAutostop        = "autostop_value"   // flyctl does not accept the value of auto_stop_machines
+	FindingUnconvertible   = "unconvertible"    // valid, but flyctl cannot create a Machine from it
+	FindingBluegreenChecks = "bluegreen_checks" // a bluegreen deploy without a health check
+	FindingOutsideFile     = "outside_file"     // depends on another file, which is not checked
 )
 
 // Codes of findings about findings.
 const (
-	FindingMore = "more" // stands for findings that are not listed, as there are too many
+	FindingMore = "more" // stands for further findings, which are not listed
 )
 
 // Codes of keys.
 const (
 	FindingUnknownKey   = "unknown_key"   // flyctl ignores the key
 	FindingMisplacedKey = "misplaced_key" // flyctl knows the key in another table
-	FindingSwallowedKey = "swallowed_key" // a setting that became an entry of a table above it, such as headers or env
-	FindingDeadKey      = "dead_key"      // it did something once, and does nothing now
-	FindingKeyCase      = "key_case"      // read in any case, but not by the translations of old spellings
+	FindingSwallowedKey = "swallowed_key" // a setting that became an entry of a table such as headers or env
+	FindingDeadKey      = "dead_key"      // the key no longer does anything
+	FindingKeyCase      = "key_case"      // flyctl accepts the key, but translates old spellings only in lower case
 )
 
 // Codes of the whole file and its process groups.
 const (
-	FindingEmpty            = "empty_file"         // nothing in it
-	FindingNoApp            = "no_app"             // the app is named by a flag or not at all
-	FindingNoService        = "no_service"         // nothing for Fly Proxy to route to
-	FindingAppName          = "app_name"           // no app's name: a placeholder, or a form that none has
-	FindingRegion           = "region_form"        // no region has such a name
-	FindingProcessesDropped = "processes_dropped"  // a process that flyctl throws away
+	FindingEmpty            = "empty_file"         // the file is empty
+	FindingNoApp            = "no_app"             // the file does not name its app
+	FindingNoService        = "no_service"         // the file has no service for Fly Proxy to route to
+	FindingAppName          = "app_name"           // a placeholder, or a text that cannot be an app name
+	FindingRegion           = "region_form"        // there is no such region
+	FindingProcessesDropped = "processes_dropped"  // a process that flyctl drops
 	FindingUnknownGroup     = "unknown_group"      // a section for a process group that does not exist
-	FindingDefaultGroup     = "default_group"      // a section that only the first group by name gets
-	FindingSeveralSections  = "several_sections"   // sections of which only one counts
-	FindingMounts           = "several_mounts"     // flyctl deploys one mount a Machine
-	FindingMountIncomplete  = "mount_incomplete"   // a mount without source or destination
-	FindingVolumeName       = "volume_name"        // no volume can have the name
-	FindingMountDestination = "mount_destination"  // no directory that a volume can have, or one that another has
+	FindingDefaultGroup     = "default_group"      // a section without processes, which only one group gets
+	FindingSeveralSections  = "several_sections"   // several sections for one group, of which only one counts
+	FindingMounts           = "several_mounts"     // several mounts for one group: flyctl deploys only one
+	FindingMountIncomplete  = "mount_incomplete"   // a mount without a source or destination
+	FindingVolumeName       = "volume_name"        // the text cannot be a volume name
+	FindingMountDestination = "mount_destination"  // a directory where no volume can be mounted, or another one already is
 	FindingBluegreenMounts  = "bluegreen_mounts"   // a bluegreen deploy of Machines with volumes
-	FindingMaxUnavailable   = "max_unavailable"    // neither a share nor a number of Machines
+	FindingMaxUnavailable   = "max_unavailable"    // neither a share of the Machines nor their number
 	FindingBuildConflict    = "build_conflict"     // more than one way to build
-	FindingFilesProcesses   = "files_processes"    // processes of [[files]] does nothing: every group gets the file
-	FindingFileIncomplete   = "file_incomplete"    // [[files]] without a path or without one source
-	FindingStaticIncomplete = "static_incomplete"  // [[statics]] that serve nothing
-	FindingRawValue         = "raw_value_encoded"  // a raw_value that is encoded already: flyctl encodes it once more
+	FindingFilesProcesses   = "files_processes"    // processes in [[files]] does nothing: every group gets the file
+	FindingFileIncomplete   = "file_incomplete"    // a file without a path, or without exactly one source
+	FindingStaticIncomplete = "static_incomplete"  // a [[statics]] section that serves nothing
+	FindingRawValue         = "raw_value_encoded"  // raw_value is already encoded, and flyctl encodes it again
 	FindingGuestSize        = "guest_size"         // CPUs or memory that no Machine has
-	FindingMemoryTwice      = "memory_twice"       // memory_mb wins over memory
-	FindingHostDedication   = "host_dedication"    // without [[vm]] it is not in the Machine
+	FindingMemoryTwice      = "memory_twice"       // memory and memory_mb differ: flyctl uses memory_mb
+	FindingHostDedication   = "host_dedication"    // flyctl ignores host_dedication_id without [[vm]]
 	FindingEnvOverwritten   = "env_overwritten"    // flyctl sets the variable itself
-	FindingPortVariable     = "port_variable"      // PORT in env is no service's internal_port
-	FindingEnvText          = "env_text"           // the Machine gets another text than stands here
-	FindingEnvSecret        = "env_secret"         // looks like a secret, by its name
-	FindingKillSignal       = "kill_signal"        // not the name of a signal
+	FindingPortVariable     = "port_variable"      // PORT in env differs from the internal_port of every service
+	FindingEnvText          = "env_text"           // the Machine gets a different text than the file shows
+	FindingEnvSecret        = "env_secret"         // the name of the variable looks like a secret
+	FindingKillSignal       = "kill_signal"        // there is no such signal
 	FindingKillTimeout      = "kill_timeout_limit" // kill_timeout is longer than Fly waits
 )
 
 // Codes of services.
 const (
 	FindingServiceDropped = "service_dropped"    // a service without keys
-	FindingStrayService   = "stray_service"      // keys of [http_service] that make a service of their own
-	FindingLastService    = "last_service_only"  // a table that the last of several services has alone
+	FindingStrayService   = "stray_service"      // a separate service that seems meant as part of [http_service]
+	FindingLastService    = "last_service_only"  // only the last of several services has the table
 	FindingNoPorts        = "no_ports"           // a service that Fly Proxy does not listen for
 	FindingNoPort         = "no_internal_port"   // a service without a port to send requests to
-	FindingPortIncomplete = "port_incomplete"    // a ports section without a port, or with more than one
+	FindingPortIncomplete = "port_incomplete"    // a ports section without a port, or with a port and a range
 	FindingPortRange      = "port_out_of_range"  // a port that does not exist
 	FindingPortReversed   = "port_reversed"      // a range that ends before it begins
-	FindingPortFraction   = "port_fraction"      // a port with a fraction, which is cut off
+	FindingPortFraction   = "port_fraction"      // a port that is not a whole number
 	FindingPortTwice      = "duplicate_port"     // two services on one port
-	FindingNoProtocol     = "no_protocol"        // neither tcp nor udp is said
-	FindingProtocol       = "unknown_protocol"   // not tcp or udp
+	FindingNoProtocol     = "no_protocol"        // a service without a protocol
+	FindingProtocol       = "unknown_protocol"   // a protocol other than tcp and udp
 	FindingHandler        = "unknown_handler"    // not a handler of Fly Proxy
-	FindingPortHandlers   = "port_handlers"      // HTTP on 443 without TLS, TLS on 80
-	FindingForceHTTPSDead = "force_https_unused" // force_https where no HTTP is answered
+	FindingPortHandlers   = "port_handlers"      // HTTP without TLS on port 443, or TLS on port 80
+	FindingForceHTTPSDead = "force_https_unused" // force_https on a port without HTTP
 	FindingForceHTTPS     = "force_https"        // Flycast callers get a redirect they cannot follow
-	FindingTLSOnly        = "tls_only_service"   // no port without TLS, which Flycast clients need
+	FindingTLSOnly        = "tls_only_service"   // no port without TLS, which private callers need
 	FindingProxyProto     = "proxy_proto"        // the app must understand the header
-	FindingUDP            = "udp_service"        // UDP, which is not served over Flycast
-	FindingDedicatedIPv4  = "dedicated_ipv4"     // a first deploy asks for a dedicated address
+	FindingUDP            = "udp_service"        // Flycast does not serve UDP
+	FindingDedicatedIPv4  = "dedicated_ipv4"     // the first deploy asks for a dedicated IPv4 address
 )
 
 // Codes of autostop and concurrency.
 const (
 	FindingMixedAutostop     = "autostop_not_all"         // one service keeps the Machines of its group awake
-	FindingNoAutostart       = "autostop_no_start"        // Machines are stopped, and not started again
-	FindingImplicitAutostart = "autostart_unset"          // auto_start_machines is left out, and Fly's sources name two defaults
-	FindingSuspend           = "suspend_impossible"       // Fly stops the Machine instead
-	FindingRestartAlways     = "restart_always"           // a restart policy that autostop has been seen to fight with
+	FindingNoAutostart       = "autostop_no_start"        // Machines are stopped, and no request starts them again
+	FindingImplicitAutostart = "autostart_unset"          // auto_start_machines is not set, and Fly documents two defaults
+	FindingSuspend           = "suspend_impossible"       // Fly cannot suspend the Machine, and stops it instead
+	FindingRestartAlways     = "restart_always"           // a restart policy that may restart stopped Machines
 	FindingMinimum           = "negative_minimum"         // min_machines_running below zero
 	FindingMinimumHuge       = "huge_minimum"             // min_machines_running above any sensible number
-	FindingMinimumRegion     = "minimum_without_region"   // the minimum is counted in primary_region
-	FindingMinimumUnused     = "minimum_without_autostop" // a minimum where nothing is stopped anyway
+	FindingMinimumRegion     = "minimum_without_region"   // a minimum without a primary_region to count it in
+	FindingMinimumUnused     = "minimum_without_autostop" // a minimum without autostop has no effect
 	FindingSoftOverHard      = "soft_over_hard"           // soft_limit above hard_limit
 	FindingLimit             = "limit_not_positive"       // a limit of zero or less
-	FindingConcurrencyType   = "concurrency_type"         // neither requests nor connections
-	FindingConnections       = "concurrency_connections"  // open connections keep an HTTP service awake
+	FindingConcurrencyType   = "concurrency_type"         // a type other than requests and connections
+	FindingConnections       = "concurrency_connections"  // idle connections keep an HTTP service awake
 	FindingLegacyConcurrency = "legacy_concurrency"       // limits in the old spelling, "soft,hard"
 )
 
 // Codes of checks and durations.
 const (
-	FindingCheckClamped    = "check_clamped"         // the platform raises or lowers it
-	FindingCheckTimeout    = "timeout_over_interval" // a check that is still running when the next is due
+	FindingCheckClamped    = "check_clamped"         // a duration that the platform raises or lowers
+	FindingCheckTimeout    = "timeout_over_interval" // a timeout longer than the interval of the check
 	FindingCheckCommand    = "machine_check_command" // a machine check without a command
-	FindingPathForm        = "path_form"             // a path of a URL without a slash in front
-	FindingCheckMethod     = "check_method"          // sent as it is written, in lower case
-	FindingCheckType       = "http_check_no_http"    // an HTTP check of a service without an http handler
-	FindingNanoseconds     = "duration_unit"         // a bare number that means nanoseconds
-	FindingBareDuration    = "duration_bare"         // a bare number that means milliseconds or seconds here
-	FindingDurationDropped = "duration_dropped"      // a duration of a type that flyctl throws away
+	FindingPathForm        = "path_form"             // a URL path that does not begin with a slash
+	FindingCheckMethod     = "check_method"          // an HTTP method in lower case, which is sent as written
+	FindingCheckType       = "http_check_no_http"    // an HTTP check in a service without an http handler
+	FindingNanoseconds     = "duration_unit"         // a number without a unit, which means nanoseconds
+	FindingBareDuration    = "duration_bare"         // a number without a unit, which means milliseconds or seconds
+	FindingDurationDropped = "duration_dropped"      // a duration that flyctl drops
 )

@@ -40,7 +40,7 @@ func Fix(f *flytoml.File, findings []Finding) (*Fixed, error) {
 		}
 		seen[finding.cause()] = true
 		if e := finding.Edit; e.Offset < 0 || e.Length < 0 || e.Offset+e.Length > size {
-			return refuse("an edit lies outside of the file")
+			return refuse("an edit is outside the file")
 		}
 		if finding.Code == FindingUnknownKey || finding.Code == FindingKeyCase {
 			names = append(names, finding)
@@ -61,7 +61,7 @@ func Fix(f *flytoml.File, findings []Finding) (*Fixed, error) {
 	for _, finding := range x.now.findings {
 		// A value that flyctl refused may have another fault.
 		if what, ok := fixed[finding.cause()]; ok && (finding.Code != FindingInvalid || finding.What == what) {
-			return refuse("a finding stays: " + finding.What)
+			return refuse("a finding is still there after its edit: " + finding.What)
 		}
 	}
 	return &Fixed{*with(f, x.kept), x.left}, nil
@@ -91,7 +91,8 @@ func overlap(findings []Finding) bool {
 func with(f *flytoml.File, findings []Finding) *edit.Result {
 	var list []edit.Replacement
 	for _, finding := range findings {
-		list = append(list, edit.Replacement{Path: finding.Path, Offset: finding.Edit.Offset, Length: finding.Edit.Length, Text: finding.Edit.Text})
+		list = append(list, edit.Replacement{Path: finding.Path, Offset: finding.Edit.Offset,
+			Length: finding.Edit.Length, Text: finding.Edit.Text})
 	}
 	return edit.Replace(f, list)
 }

@@ -17,12 +17,18 @@ import (
 // one, and others do not.
 func TestFixNoWorse(t *testing.T) {
 	for _, tt := range []struct{ what, name, text, want, left string }{
-		{"invalid", "fly.toml", "[deploy]\nstrategi = 'x'\nrelease_comand = 'a'", "[deploy]\nstrategi = 'x'\nrelease_command = 'a'", "deploy.strategi"},
-		{"invalid, among others", "fly.toml", "primary_regoin = 'ams'\n[http_service]\ninternal_port = 1\nproceses = ['none']\nforse_https = true", "primary_region = 'ams'\n[http_service]\ninternal_port = 1\nproceses = ['none']\nforce_https = true", "http_service.proceses"},
+		{"invalid", "fly.toml", "[deploy]\nstrategi = 'x'\nrelease_comand = 'a'", "[deploy]\nstrategi = 'x'\n" +
+			"release_command = 'a'", "deploy.strategi"},
+		{"invalid, among others", "fly.toml", "primary_regoin = 'ams'\n[http_service]\ninternal_port = 1\n" +
+			"proceses = ['none']\nforse_https = true", "primary_region = 'ams'\n[http_service]\ninternal_port = 1\n" +
+			"proceses = ['none']\nforce_https = true", "http_service.proceses"},
 		{"not convertible", "fly.toml", "machine_confg = '{\"a\": '", "machine_confg = '{\"a\": '", "machine_confg"},
 		{"another file", "fly.toml", "machine_confg = 'm.json'", "machine_confg = 'm.json'", "machine_confg"},
-		{"invalid once it can be read", "fly.toml", "[http_service]\nauto_stop_machines = 'on'\n[deploy]\nstrategi = 'x'", "[http_service]\nauto_stop_machines = 'stop'\n[deploy]\nstrategi = 'x'", "deploy.strategi"},
-		{"an error stays", "fly.toml", "[deploy]\nstrategy = 'x'\nrelease_comand = 'a'", "[deploy]\nstrategy = 'x'\nrelease_command = 'a'", ""},
+		{"invalid once it can be read", "fly.toml", "[http_service]\nauto_stop_machines = 'on'\n" +
+			"[deploy]\nstrategi = 'x'", "[http_service]\nauto_stop_machines = 'stop'\n[deploy]\nstrategi = 'x'",
+			"deploy.strategi"},
+		{"an error stays", "fly.toml", "[deploy]\nstrategy = 'x'\nrelease_comand = 'a'",
+			"[deploy]\nstrategy = 'x'\nrelease_command = 'a'", ""},
 	} {
 		f, err := flytoml.Parse(tt.name, []byte(tt.text))
 		if err != nil {

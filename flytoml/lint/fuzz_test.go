@@ -21,7 +21,8 @@ func FuzzLint(f *testing.F) {
 	for _, tt := range lintCases() {
 		f.Add("fly.toml", []byte(tt.text))
 	}
-	f.Add("fly.json", []byte(`{"http_service": {"internal_port": "80", "checks": [null, {"interval": 5}]}, "services": [{}]}`))
+	f.Add("fly.json",
+		[]byte(`{"http_service": {"internal_port": "80", "checks": [null, {"interval": 5}]}, "services": [{}]}`))
 	f.Add("fly.yaml", []byte("http_service:\n  internal_port: 80\n  checks:\n  - interval: 5\n"))
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
 		file, err := flytoml.Parse(name, data)
@@ -92,6 +93,7 @@ func checkErrors(t *testing.T, file *flytoml.File, findings []Finding) {
 	case refused && errors == 0 && !outside:
 		t.Fatalf("refused (%v) without an error", file.Validate())
 	case !refused && errors > beyond && len(file.Groups()) < 10:
-		t.Fatalf("not refused:\n%s", findingLines(slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool { return f.Severity != SeverityError })))
+		t.Fatalf("not refused:\n%s", findingLines(slices.DeleteFunc(slices.Clone(findings),
+			func(f Finding) bool { return f.Severity != SeverityError })))
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
-	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // list are the sections under one or several names, in the order in which
@@ -149,9 +148,9 @@ func (l *linter) groups(root spot) {
 	for _, s := range services {
 		if len(s.processes) == 0 && len(d.Processes) > 0 {
 			l.error(FindingInvalid, s.spot, message{
-				fmt.Sprintf("the service names no process group, and the file has %d", len(d.Processes)),
-				"as soon as there are [processes], flyctl refuses services without a list of theirs, even if there is one group only",
-				`add processes = [` + outside.Quote(l.standard, excerpt.MaxQuoted) + `], or the groups it is for`})
+				fmt.Sprintf("the service lists no process group, but the file has %d", len(d.Processes)),
+				"if a file has [processes], flyctl refuses a service that does not list its groups, even if there is only one",
+				`add processes = [` + excerpt.QuoteDouble(l.standard) + `], or list the groups it is for`})
 		}
 	}
 	for _, sections := range [][]groupedSection{services, restarts} {
@@ -165,9 +164,12 @@ func (l *linter) groups(root spot) {
 			l.ungrouped(sections)
 		}
 	}
-	l.several(mounts, FindingMounts, "a Machine gets the first alone", "flyctl deploys one volume a Machine, and the others are lost without a word")
-	l.several(metrics, FindingSeveralSections, "the first counts", "a Machine has one place that metrics are read from: flyctl takes the first section that names the group")
-	l.several(restarts, FindingSeveralSections, "the last counts", "a Machine has one restart policy: flyctl lets each section replace the one before, retries included")
+	l.several(mounts, FindingMounts, "a Machine gets only the first one",
+		"flyctl deploys one volume per Machine, and silently drops the others")
+	l.several(metrics, FindingSeveralSections, "only the first one counts",
+		"Fly reads a Machine's metrics from one place: flyctl uses the first section for the group")
+	l.several(restarts, FindingSeveralSections, "only the last one counts",
+		"a Machine has one restart policy: each section replaces the one before it, retries included")
 	l.severalVMs(computes)
 }
 
@@ -180,15 +182,15 @@ func (l *linter) strangers(sections []groupedSection, refused bool) {
 			}
 			n := message{
 				fmt.Sprintf("there is no process group %s: the section has no effect for it", excerpt.Quote(name)),
-				"flyctl checks the groups of services and [[restart]] only; of other sections those for unknown groups vanish",
-				"name one of the groups in [processes]"}
+				"flyctl checks group names only in services and [[restart]]; elsewhere it silently ignores unknown ones",
+				"use one of the groups in [processes]"}
 			at := l.under(s.spot, "processes")
 			if !refused {
 				l.warn(FindingUnknownGroup, at, n)
 				continue
 			}
 			n.what = fmt.Sprintf("there is no process group %s: flyctl refuses the file", excerpt.Quote(name))
-			n.why = "services and [[restart]] may name only groups that [processes] has; without [processes] there is one, app"
+			n.why = "services and [[restart]] may name only groups in [processes]; without [processes], the only group is app"
 			l.error(FindingUnknownGroup, at, n)
 		}
 	}
@@ -198,9 +200,9 @@ func (l *linter) ungrouped(sections []groupedSection) {
 	for _, s := range sections {
 		if len(s.processes) == 0 {
 			l.warn(FindingDefaultGroup, s.spot, message{
-				fmt.Sprintf("the section names no process group, and so only %s gets it", excerpt.Quote(l.standard)),
-				"without a group named app, the first by name stands in for it",
-				"add processes = [...] with the groups it is for"})
+				fmt.Sprintf("the section lists no process group, so only %s gets it", excerpt.Quote(l.standard)),
+				"such a section goes to the group app or, if there is none, to the first group by name",
+				"list the groups it is for in processes = [...]"})
 		}
 	}
 }
@@ -215,7 +217,8 @@ func (l *linter) several(sections []groupedSection, code, counts, why string) {
 		for _, group := range l.members(s.processes) {
 			if first[group] && l.def.HasGroup(group) {
 				l.warn(code, s.spot, message{
-					fmt.Sprintf("the group %s has another such section, and %s", excerpt.Quote(group), counts), why, "keep one for each group"})
+					fmt.Sprintf("the group %s already has such a section, and %s", excerpt.Quote(group), counts), why,
+					"keep one section for each group"})
 				break
 			}
 			first[group] = true
@@ -232,16 +235,19 @@ func (l *linter) severalVMs(spots []spot) {
 		}
 		what := ""
 		if len(vm.Processes) == 0 && choice.General != i {
-			what = "there is an earlier [[vm]] for all groups, and the first counts"
+			what = "an earlier [[vm]] is for all groups, and only the first one counts"
 		}
 		for _, group := range vm.Processes {
 			if last, ok := choice.Named[group]; ok && last != i {
-				what = fmt.Sprintf("there is a later [[vm]] for the group %s, and the last counts", excerpt.Quote(group))
+				what = fmt.Sprintf("a later [[vm]] is for the group %s, and only the last one counts", excerpt.Quote(group))
 			}
 		}
 		if what != "" {
-			l.warn(FindingSeveralSections, nth(spots, i), message{what,
-				"of several sizes that name a group flyctl takes the last, of several that name none the first, and one that names the group before one that names none", "keep one for each group"})
+			l.warn(FindingSeveralSections, nth(spots, i), message{
+				what,
+				"for each group, flyctl uses the last [[vm]] that names it or, if none does, the first [[vm]] that names no group",
+				"keep one section for each group",
+			})
 		}
 	}
 }

@@ -16,16 +16,19 @@ import (
 // find in it, and a process group for every ten of them.
 func servicesIn(name string, n int) string {
 	var groups, services []string
-	group, service, text := "g%d = ''", "[[services]]\ninternal_port = %d\nprotocl = 'tcp'\nprocesses = ['g%d']\n[[services.ports]]\nport = %d\nforce_https = true\nhandlers = ['http']", "[processes]\n%s\n%s\n"
+	group, service, text := "g%d = ''", "[[services]]\ninternal_port = %d\nprotocl = 'tcp'\n"+
+		"processes = ['g%d']\n[[services.ports]]\nport = %d\nforce_https = true\nhandlers = ['http']", "[processes]\n%s\n%s\n"
 	separator := "\n"
 	switch syntax.FormatOf(name) {
 	case syntax.JSON:
 		group, separator = `"g%d": ""`, ",\n"
-		service = `{"internal_port": %d, "protocl": "tcp", "processes": ["g%d"], "ports": [{"port": %d, "force_https": true, "handlers": ["http"]}]}`
+		service = `{"internal_port": %d, "protocl": "tcp", "processes": ["g%d"], "ports": [{"port": %d, ` +
+			`"force_https": true, "handlers": ["http"]}]}`
 		text = `{"processes": {%s}, "services": [%s]}`
 	case syntax.YAML:
 		group = "  g%d: ''"
-		service = "- internal_port: %d\n  protocl: tcp\n  processes: [g%d]\n  ports:\n  - port: %d\n    force_https: true\n    handlers: [http]"
+		service = "- internal_port: %d\n  protocl: tcp\n  processes: [g%d]\n  ports:\n  - port: %d\n" +
+			"    force_https: true\n    handlers: [http]"
 		text = "processes:\n%s\nservices:\n%s\n"
 	}
 	for i := range n {
@@ -45,7 +48,8 @@ func TestGrowth(t *testing.T) {
 	const few, many = 150, 1_500
 	blueprint := edit.Blueprint()
 	for _, name := range []string{"fly.toml", "fly.json", "fly.yaml"} {
-		files := map[int]*flytoml.File{few: parseNamed(t, name, servicesIn(name, few)), many: parseNamed(t, name, servicesIn(name, many))}
+		files := map[int]*flytoml.File{few: parseNamed(t, name, servicesIn(name, few)), many: parseNamed(t, name,
+			servicesIn(name, many))}
 		for n, f := range files {
 			if _, err := f.SharedDefinition(); err != nil {
 				t.Fatalf("%d services: %v", n, err)

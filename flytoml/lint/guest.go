@@ -34,7 +34,9 @@ func (l *linter) guests(root spot) {
 	switch {
 	case err != nil && deploy.ReleaseCommand == "" && deploy.SeedCommand == "": // nothing runs on it
 	case err != nil:
-		l.noSize(at, err, "`fly config validate` does not look at this; flyctl crashes on it when the release command is to run, after the release has been created")
+		l.noSize(at, err,
+			"`fly config validate` does not check this; flyctl crashes when it runs the release command, after it "+
+				"has created the release")
 	case guest != nil:
 		l.guest(at, *guest)
 	}
@@ -47,7 +49,11 @@ func (l *linter) noSize(at spot, err error, why string) {
 		key = "memory"
 	}
 	value := l.under(at, key)
-	finding := l.error(FindingUnconvertible, value, message{"no Machine has this size: " + excerpt.Line(err.Error()), why, "use a size of `fly platform vm-sizes`"})
+	finding := l.error(FindingUnconvertible, value, message{
+		"there is no such Machine size: " + excerpt.Line(err.Error()),
+		why,
+		"use a size from `fly platform vm-sizes`",
+	})
 	if key == "size" {
 		finding.Edit = l.spelling(value, slices.Sorted(maps.Keys(flytoml.MachineSizes()))...)
 	}
@@ -57,7 +63,8 @@ func (l *linter) noSize(at spot, err error, why string) {
 // CPUs of a kind come in certain numbers, and memory in steps between two bounds
 // for each CPU. Sizes with a GPU have rules of their own.
 func (l *linter) guest(at spot, g machine.Guest) {
-	const why = "Fly has no such Machine: flyctl sends any number, and a deploy fails when it creates or updates the first one"
+	const why = "Fly has no such Machine, and flyctl does not check: a deploy fails when it creates or updates " +
+		"the first one"
 	if g.GPUKind != "" || g.GPUs > 0 {
 		return
 	}
@@ -68,13 +75,18 @@ func (l *linter) guest(at spot, g machine.Guest) {
 		cpus, step, least, most = []int{1, 2, 4, 6, 8, 10, 12, 14, 16, 32, 64, 128}, 1024, 2048, 8192
 	default:
 		kind := l.under(at, "cpu_kind")
-		finding := l.error(FindingGuestSize, kind, message{fmt.Sprintf("no CPU is of the kind %s", excerpt.Quote(g.CPUKind)), why, `write "shared" or "performance"`})
+		finding := l.error(FindingGuestSize, kind, message{
+			fmt.Sprintf("there is no CPU kind %s", excerpt.Quote(g.CPUKind)),
+			why,
+			`write "shared" or "performance"`,
+		})
 		finding.Edit = l.spelling(kind, "shared", "performance")
 		return
 	}
 	if !slices.Contains(cpus, g.CPUs) {
 		l.error(FindingGuestSize, l.under(at, "cpus"), message{
-			fmt.Sprintf("no Machine has %d CPUs of the kind %s", g.CPUs, g.CPUKind), why, fmt.Sprintf("use one of %v", cpus)})
+			fmt.Sprintf("no Machine has %d %s CPUs", g.CPUs, g.CPUKind), why, "use one of " +
+				strings.Trim(strings.ReplaceAll(fmt.Sprint(cpus), " ", ", "), "[]")})
 		return
 	}
 	memory := l.under(at, "memory_mb")
@@ -85,9 +97,17 @@ func (l *linter) guest(at spot, g machine.Guest) {
 	least, most = least*g.CPUs, most*g.CPUs
 	switch {
 	case g.MemoryMB < least || g.MemoryMB > most:
-		l.error(FindingGuestSize, memory, message{what, why, fmt.Sprintf("use %d to %d MB with these CPUs, in steps of %d", least, most, step)})
+		l.error(FindingGuestSize, memory, message{
+			what,
+			why,
+			fmt.Sprintf("use %d to %d MB with these CPUs, in steps of %d MB", least, most, step),
+		})
 	case g.MemoryMB%step != 0:
 		below := g.MemoryMB - g.MemoryMB%step
-		l.error(FindingGuestSize, memory, message{what, why, fmt.Sprintf("use a multiple of %d: %d or %d", step, max(below, least), min(below+step, most))})
+		l.error(FindingGuestSize, memory, message{
+			what,
+			why,
+			fmt.Sprintf("use a multiple of %d MB: %d or %d", step, max(below, least), min(below+step, most)),
+		})
 	}
 }

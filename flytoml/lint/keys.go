@@ -10,10 +10,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/spelling"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-const ignored = "flyctl ignores keys that it does not know, at every depth and without a word"
+const ignored = "flyctl silently ignores keys that it does not know, at every depth"
 
 // keys looks at every key of a value: whether flyctl knows it there and, where
 // flyctl could not read the file, whether its value has the right shape. plain
@@ -100,16 +101,16 @@ func (l *linter) key(here spot, table *keyed, plain, key string, known *schema.K
 	}
 	n := message{
 		fmt.Sprintf("flyctl does not know the key %s %s and ignores it", excerpt.Quote(key), in(plain)), ignored,
-		"remove it, or look the name up in Fly's configuration reference",
+		"remove it, or look up the name in Fly's configuration reference",
 	}
 	var edit *TextEdit
-	s := l.suggest(here, plain, key, known)
-	if s.fix != "" {
-		n.fix = s.fix
+	s := l.vocabulary().Suggest(here.value, plain, key, known)
+	if s.Fix != "" {
+		n.fix = s.Fix
 	}
-	if s.rename != "" && table.count(s.rename) == 0 && fits(here.value, plain, s.rename, known.Keys[s.rename]) {
-		edit = l.rename(here, s.rename)
-		table.folded[layout.FoldKey(s.rename)]++ // the next one that is near has none
+	if s.Rename != "" && table.count(s.Rename) == 0 && fits(here.value, plain, s.Rename, known.Keys[s.Rename]) {
+		edit = l.rename(here, s.Rename)
+		table.folded[layout.FoldKey(s.Rename)]++ // the next one that is near has none
 	}
 	l.warn(FindingUnknownKey, here, n).Edit = edit
 	return ""
@@ -119,21 +120,22 @@ func (l *linter) key(here spot, table *keyed, plain, key string, known *schema.K
 // of the right type, and no duration without a unit, which the name alone would
 // give one.
 func fits(value any, plain, name string, known *schema.Key) bool {
-	_, isNumber := numberOf(value)
+	_, isNumber := spelling.Number(value)
 	return misfit(value, plain, name, known) == nil && !(known.IsDuration() && isNumber)
 }
 
 func (l *linter) keyCase(here spot, table *keyed, plain, key, name string, known *schema.Key) {
 	n := message{
-		fmt.Sprintf("%s is read as %s, but what flyctl does for that key in lower case (old spellings, quoted numbers) it does not do here", excerpt.Quote(key), name),
-		"flyctl decodes keys in any case, and translates old spellings in exact lower case only",
+		fmt.Sprintf("flyctl reads %s as %s, but does not translate old spellings or quoted numbers in it",
+			excerpt.Quote(key), name),
+		"flyctl accepts a key in any case, but translates old spellings and values only under keys in lower case",
 		"write " + name,
 	}
 	switch {
 	case plain != "":
 	case name == "vm", name == "mounts", name == "metrics":
-		n.what = fmt.Sprintf("%s is ignored: flyctl reads %s in lower case only", excerpt.Quote(key), name)
-		n.why = "flyctl gathers the sections of this name, in lower case, into one list, which replaces this one"
+		n.what = fmt.Sprintf("flyctl ignores %s: it reads %s in lower case only", excerpt.Quote(key), name)
+		n.why = "flyctl collects the sections with the lowercase name in one list, which replaces this one"
 	}
 	finding := l.warn(FindingKeyCase, here, n)
 	if table.count(name) == 1 && fits(here.value, plain, name, known) {
@@ -155,10 +157,15 @@ type deadKey struct{ what, fix string }
 func (l *linter) dead(s spot, d deadKey) {
 	// As the templates of old had them: empty, zero, and auto_rollback on.
 	severity := SeverityWarning
-	if list, ok := s.value.([]any); ok && len(list) == 0 || legacy.Text(s.value) == "0" || strings.HasSuffix(s.path, ".auto_rollback") {
+	if list, ok := s.value.([]any); ok && len(list) == 0 || legacy.Text(s.value) == "0" ||
+		strings.HasSuffix(s.path, ".auto_rollback") {
 		severity = SeverityInfo
 	}
-	l.add(severity, FindingDeadKey, s, message{d.what, "the key is of Fly's first platform or of an experiment that ended; flyctl has no use for it any more", d.fix})
+	l.add(severity, FindingDeadKey, s, message{
+		d.what,
+		"the key belongs to Fly's first platform or to an experiment that ended; flyctl no longer uses it",
+		d.fix,
+	})
 }
 
 // deadKeys knows the keys that old files still have.
@@ -166,19 +173,35 @@ func deadKeys(plain, key string) (deadKey, bool) {
 	inCheck := strings.HasSuffix(plain, "checks") || strings.HasPrefix(plain, "checks.")
 	switch {
 	case plain == "services" && key == "script_checks":
-		return deadKey{"script_checks do nothing any more: a Machine has TCP and HTTP checks", "remove it"}, true
+		return deadKey{"script_checks no longer does anything: Machines have TCP and HTTP checks", "remove it"}, true
 	case inCheck && key == "restart_limit":
-		return deadKey{"restart_limit does nothing any more: a failing check does not restart a Machine", "remove it; [[restart]] says what happens when the program ends"}, true
+		return deadKey{
+			"restart_limit no longer does anything: a failing check does not restart a Machine",
+			"remove it; [[restart]] sets what happens when the program exits",
+		}, true
 	case plain == "experimental" && key == "allowed_public_ports":
-		return deadKey{"allowed_public_ports does nothing any more: it keeps no port private", "remove it; what is public follows from the app's addresses and services"}, true
+		return deadKey{
+			"allowed_public_ports no longer does anything: it does not keep a port private",
+			"remove it; the app's addresses and services decide what is public",
+		}, true
 	case plain == "experimental" && key == "private_network":
-		return deadKey{"private_network does nothing any more: every app has a private network, and this keeps nothing off the public one", "remove it"}, true
+		return deadKey{
+			"private_network no longer does anything: every app has a private network, and this does not make the " +
+				"app less public",
+			"remove it",
+		}, true
 	case plain == "experimental" && key == "auto_rollback":
-		return deadKey{"auto_rollback does nothing: a failed deploy is not rolled back", "remove it"}, true
+		return deadKey{
+			"auto_rollback no longer does anything: flyctl does not roll back a failed deploy",
+			"remove it",
+		}, true
 	case (plain == "mounts" || plain == "mount") && key == "encrypted":
-		return deadKey{"encrypted does nothing any more: it is decided when a volume is created", "remove it"}, true
+		return deadKey{
+			"encrypted no longer does anything: encryption is chosen when a volume is created",
+			"remove it",
+		}, true
 	case plain == "" && key == "redis", plain == "" && key == "scale":
-		return deadKey{excerpt.Quote(key) + " does nothing any more", "remove it"}, true
+		return deadKey{excerpt.Quote(key) + " no longer does anything", "remove it"}, true
 	}
 	return deadKey{}, false
 }
@@ -188,16 +211,20 @@ func (l *linter) misplaced(plain, key string) (message, bool) {
 	n := message{why: ignored}
 	switch plain + "." + key {
 	case "services.checks":
-		n.what, n.fix = "a service under [[services]] has no checks of this name, and flyctl ignores them", "name it [[services.http_checks]] or [[services.tcp_checks]]"
+		n.what, n.fix = "[[services]] has no checks of this name, and flyctl ignores them",
+			"rename it to [[services.http_checks]] or [[services.tcp_checks]]"
 		return n, true
 	case "http_service.ports":
-		n.what, n.fix = "[http_service] has no ports: it listens on 80 and 443, and flyctl ignores this", "remove it, or write the service as [[services]] with [[services.ports]]"
+		n.what, n.fix = "[http_service] has no ports: it always listens on 80 and 443, and flyctl ignores this key",
+			"remove it, or write the service as [[services]] with [[services.ports]]"
 		return n, true
 	case "http_service.http_checks", "http_service.tcp_checks":
-		n.what, n.fix = fmt.Sprintf("[http_service] has no %s, and flyctl ignores them", key), "name it [[http_service.checks]]; TCP checks are for [[services]]"
+		n.what, n.fix = fmt.Sprintf("[http_service] has no %s, and flyctl ignores them", key),
+			"rename it to [[http_service.checks]], which are HTTP checks; TCP checks work only in [[services]]"
 		return n, true
 	case "http_service.protocol":
-		n.what, n.fix = "[http_service] has no protocol: it is TCP always", "remove it, or write the service as [[services]]"
+		n.what, n.fix = "[http_service] has no protocol: it always uses TCP, and flyctl ignores this key",
+			"remove it, or write the service as [[services]]"
 		return n, true
 	}
 	home, ok := homeOf(plain, key, l.tablesWith()[key])
@@ -206,11 +233,11 @@ func (l *linter) misplaced(plain, key string) (message, bool) {
 	}
 	n.what = fmt.Sprintf("the key %s has no meaning %s, and flyctl ignores it", excerpt.Quote(key), in(plain))
 	if plain != "" && l.file.Format() == syntax.TOML {
-		n.why += ", and in TOML a key belongs to the last header above it"
+		n.why += "; in TOML a key belongs to the last header above it"
 	}
 	switch {
 	case home.Own != "":
-		n.fix = fmt.Sprintf("write it as %s, a section of its own", home.Own)
+		n.fix = fmt.Sprintf("write it as its own section, %s", home.Own)
 	case home.Path == "":
 		n.fix = "move it to the top of the file, above the first table"
 	default:
@@ -225,6 +252,14 @@ func (l *linter) tablesWith() map[string][]schema.Home {
 		l.homes = schema.Root().Homes()
 	}
 	return l.homes
+}
+
+// vocabulary is the words of flyctl's keys.
+func (l *linter) vocabulary() spelling.Vocabulary {
+	if l.words == nil {
+		l.words = spelling.VocabularyOf(l.tablesWith())
+	}
+	return l.words
 }
 
 // homeOf chooses among the tables that have a key the one that it was probably
@@ -254,7 +289,8 @@ func homeOf(plain, key string, homes []schema.Home) (schema.Home, bool) {
 		return best, true
 	}
 	// Words of every day are no sign of the table they belong to.
-	if slices.Contains([]string{"args", "command", "file", "headers", "image", "method", "name", "path", "policy", "port", "processes", "source", "type", "version"}, key) ||
+	if slices.Contains([]string{"args", "command", "file", "headers", "image", "method", "name", "path",
+		"policy", "port", "processes", "source", "type", "version"}, key) ||
 		plain != "" && slices.Contains([]string{"retries", "size", "settings"}, key) {
 		return schema.Home{}, false
 	}

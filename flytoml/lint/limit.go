@@ -78,8 +78,8 @@ func (l *linter) more() []Finding {
 			counts = append(counts, Finding{
 				Code: FindingMore, Severity: severity, Count: n,
 				What: fmt.Sprintf("%d more findings of this severity are not listed", n),
-				Why:  fmt.Sprintf("no more than %d findings are listed, the worst of them first", maxFound),
-				Fix:  "mend what is listed, then look again",
+				Why:  fmt.Sprintf("at most %d findings are listed, errors before warnings and notes", maxFound),
+				Fix:  "fix what is listed, then run lint again",
 			})
 		}
 	}

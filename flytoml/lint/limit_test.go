@@ -12,7 +12,8 @@ import (
 // overfull is a file with 1 error, 2,000 warnings of one kind and 1 of another,
 // and 1,500 notes, in the worst order.
 func overfull() string {
-	return "app = 'x'\n[checks]\n" + strings.Repeat("[[services]]\ninternal_port = 1\nprotocol = 'tcp'\nprotocl = 1\n[[services.tcp_checks]]\ninterval = 15000\n", 2_000) +
+	return "app = 'x'\n[checks]\n" + strings.Repeat("[[services]]\ninternal_port = 1\nprotocol = 'tcp'\n"+
+		"protocl = 1\n[[services.tcp_checks]]\ninterval = 15000\n", 2_000) +
 		"[[mounts]]\nsource = 'd'\ndestination = '/d'\nencrypted = true\n[[vm]]\nsize = 'none'\n"
 }
 
@@ -35,7 +36,8 @@ func TestLintLimit(t *testing.T) {
 			t.Errorf("%d: %+v is not at the end", i, finding)
 		}
 	}
-	if codes[FindingUnconvertible] != 1 || codes[FindingDeadKey] != 1 || codes[FindingUnknownKey] < maxOfKind || codes[FindingNoPorts] < maxOfKind {
+	if codes[FindingUnconvertible] != 1 || codes[FindingDeadKey] != 1 ||
+		codes[FindingUnknownKey] < maxOfKind || codes[FindingNoPorts] < maxOfKind {
 		t.Errorf("got %v", codes)
 	}
 	if codes[FindingBareDuration] != 0 {
@@ -51,7 +53,8 @@ func TestLintLimit(t *testing.T) {
 
 // TestLintLimitMemory: findings that are not returned are not kept.
 func TestLintLimitMemory(t *testing.T) {
-	f, err := flytoml.Parse("fly.json", []byte(`{"services": [`+strings.TrimSuffix(strings.Repeat(`{"a":1},`, 20_000), ",")+`]}`))
+	f, err := flytoml.Parse("fly.json", []byte(`{"services": [`+strings.TrimSuffix(strings.Repeat(`{"a":1},`,
+		20_000), ",")+`]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

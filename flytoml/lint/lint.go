@@ -9,6 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/spelling"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
@@ -80,7 +81,7 @@ type linter struct {
 	kinds    map[kindOfFinding]int    // how many there are of each
 	left     map[Severity]int         // how many are left out
 	homes    map[string][]schema.Home // of keys, once one is needed
-	words    vocabulary               // of keys, once it is needed
+	words    spelling.Vocabulary      // of keys, once it is needed
 }
 
 // spot is a place in the document: what stands there, and where in the file,
@@ -217,4 +218,16 @@ func (l *linter) quoted(s spot, word string) string {
 		return "'" + word + "'"
 	}
 	return `"` + word + `"`
+}
+
+// spelling is the edit that writes a word as flyctl knows it, where the value is
+// that word with other separators or capitals; nil if it is not.
+func (l *linter) spelling(s spot, known ...string) *TextEdit {
+	word, _ := s.value.(string)
+	for _, name := range known {
+		if word != name && spelling.SameLetters(word, name) {
+			return replaceValue(s, l.quoted(s, name))
+		}
+	}
+	return nil
 }

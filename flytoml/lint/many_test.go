@@ -21,7 +21,8 @@ func manyFindings(n int) string {
 		fmt.Fprintf(&b, "[[services]]\nprotocl = 1\nprocesses = ['g%d']\n[[services.ports]]\nport = %d\n", i/10, i%65535+1)
 	}
 	for i := range n / 10 {
-		fmt.Fprintf(&b, "[[vm]]\nprocesses = ['g%d']\n[[mounts]]\nprocesses = ['g%d']\n[checks.c%d]\nport = 0\ntype = 'tcp'\n", i, i, i)
+		fmt.Fprintf(&b, "[[vm]]\nprocesses = ['g%d']\n[[mounts]]\nprocesses = ['g%d']\n[checks.c%d]\nport = 0\n"+
+			"type = 'tcp'\n", i, i, i)
 	}
 	return b.String()
 }
@@ -36,10 +37,12 @@ func TestLintMany(t *testing.T) {
 	for _, tt := range []struct{ what, name, text string }{
 		{"services", "fly.json", manyJSON(1_000)},
 		{"services in TOML", "fly.toml", manyFindings(1_000)},
-		{"many services", "fly.toml", "app = 'x'\n" + strings.Repeat("[[services]]\ninternal_port = 1\nprotocl = 'tcp'\n[[services.ports]]\nport = 0\n", many)},
+		{"many services", "fly.toml", "app = 'x'\n" + strings.Repeat("[[services]]\ninternal_port = 1\n"+
+			"protocl = 'tcp'\n[[services.ports]]\nport = 0\n", many)},
 		{"unknown keys", "fly.json", "{" + unknownKeys(many) + "}"},
 		{"keys near a known one", "fly.json", `{"http_service": {` + nearKeys() + "}}"},
-		{"overlapping ranges", "fly.toml", "app = 'x'\n[[services]]\n" + strings.Repeat("[[services.ports]]\nstart_port = 1\nend_port = 9\n", many)},
+		{"overlapping ranges", "fly.toml", "app = 'x'\n[[services]]\n" + strings.Repeat("[[services.ports]]\n"+
+			"start_port = 1\nend_port = 9\n", many)},
 		{"a long name", "fly.json", `{"checks": {"` + long + `": {` + unknownKeys(many) + "}}}"},
 		{"a long quoted name", "fly.toml", "[[checks]]\nname = '" + long + "'\n"},
 		{"a long header", "fly.toml", "[checks.'" + long + "']\n" + strings.Repeat("x.a.", 10) + "b = 1\n"},

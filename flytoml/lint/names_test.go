@@ -10,6 +10,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/spelling"
 )
 
 var allNames = flag.Bool("allnames", false, "test every name within two mistakes of a known one, which takes minutes")
@@ -17,12 +18,15 @@ var allNames = flag.Bool("allnames", false, "test every name within two mistakes
 // Words that carry a meaning of their own in keys, each in a group of which it
 // is one: a fix must never put one of them in the place of another.
 var meanings = [][]string{
-	{"min", "max"}, {"start", "stop"}, {"soft", "hard"}, {"http", "https", "tcp", "udp", "tls", "pg"}, {"v4", "v6"}, {"h1", "h2", "h3"},
+	{"min", "max"}, {"start", "stop"}, {"soft", "hard"}, {"http", "https", "tcp", "udp", "tls", "pg"},
+	{"v4", "v6"}, {"h1", "h2", "h3"},
 	{"cpu", "gpu"}, {"cpus", "gpus"},
 	{"ns", "us", "ms", "s", "sec", "secs", "second", "seconds", "m", "mins", "minutes", "h", "hours"},
 	{"b", "kb", "mb", "gb", "tb", "kib", "mib", "gib", "bytes"}, {"percent"},
-	{"internal", "external"}, {"enable", "disable"}, {"include", "exclude"}, {"increment", "decrement"}, {"available", "unavailable"}, {"compress", "decompress"}, {"signed", "unsigned"},
-	{"attached", "detached"}, {"read", "write"}, {"local", "remote"}, {"host", "guest"}, {"load", "unload"}, {"interval", "internal"},
+	{"internal", "external"}, {"enable", "disable"}, {"include", "exclude"}, {"increment", "decrement"},
+	{"available", "unavailable"}, {"compress", "decompress"}, {"signed", "unsigned"},
+	{"attached", "detached"}, {"read", "write"}, {"local", "remote"}, {"host", "guest"}, {"load", "unload"},
+	{"interval", "internal"},
 	{"initial", "internal"}, {"primary", "private"}, {"no", "not", "non", "un", "dis"},
 }
 
@@ -35,7 +39,7 @@ func checkSameMeaning(t *testing.T, name, known string) {
 	t.Helper()
 	count := func(s string) map[string]int {
 		n := map[string]int{}
-		for _, word := range splitWords(s) {
+		for _, word := range spelling.SplitWords(s) {
 			n[word]++
 		}
 		return n
@@ -43,13 +47,14 @@ func checkSameMeaning(t *testing.T, name, known string) {
 	before, after := count(name), count(known)
 	for i, group := range meanings {
 		for _, word := range group {
-			if (before[word] > after[word] || i < strictMeanings && before[word] < after[word]) && !sameLetters(name, known) {
+			if (before[word] > after[word] || i < strictMeanings && before[word] < after[word]) &&
+				!spelling.SameLetters(name, known) {
 				t.Errorf("%q became %q: %q", name, known, word)
 			}
 		}
 	}
 	// A unit or a negation without a separator.
-	bare := func(s string) string { return strings.Join(splitWords(s), "") }
+	bare := func(s string) string { return strings.Join(spelling.SplitWords(s), "") }
 	left, right := bare(name), bare(known)
 	for _, group := range meanings {
 		for _, word := range group {
@@ -84,7 +89,7 @@ func slips(name string, f func(string)) {
 func TestFixNames(t *testing.T) {
 	t.Parallel()
 	homes := schema.Root().Homes()
-	v := vocabularyOf(homes)
+	v := spelling.VocabularyOf(homes)
 	tables := map[string][]string{} // the names of a table, by their list
 	for name, at := range homes {
 		for _, home := range at {
@@ -105,7 +110,7 @@ func TestFixNames(t *testing.T) {
 			if _, ok := slices.BinarySearch(names, name); ok {
 				return
 			}
-			if known := v.onlyName(name, names); known != "" {
+			if known := v.OnlyName(name, names); known != "" {
 				fixed[known]++
 				checkSameMeaning(t, name, known)
 			}
@@ -154,7 +159,8 @@ func TestFixMeanings(t *testing.T) {
 					}
 				}
 			}
-			for _, prefix := range []string{"no_", "not_", "un", "non", "dis", "disable_", "max_", "min_", "tcp_", "udp_", "in"} {
+			for _, prefix := range []string{"no_", "not_", "un", "non", "dis", "disable_", "max_", "min_", "tcp_",
+				"udp_", "in"} {
 				others = append(others, prefix+known)
 				if stem, ok := strings.CutPrefix(known, prefix); ok {
 					others = append(others, stem)
@@ -171,7 +177,7 @@ func TestFixMeanings(t *testing.T) {
 				}
 			}
 			others = slices.DeleteFunc(others, func(other string) bool {
-				return slices.ContainsFunc(s.Names(), func(name string) bool { return sameLetters(other, name) })
+				return slices.ContainsFunc(s.Names(), func(name string) bool { return spelling.SameLetters(other, name) })
 			})
 			for _, value := range valuesFor(s.Keys[known]) {
 				tried += len(others)

@@ -16,7 +16,8 @@ import (
 func findingLines(findings []Finding) string {
 	var b strings.Builder
 	for _, f := range findings {
-		fmt.Fprintf(&b, "%d:%d %s %s %s\n\t%s\n\t%s\n\t%s\n", f.Row, f.Column, f.Severity, f.Code, f.Path, f.What, f.Why, f.Fix)
+		fmt.Fprintf(&b, "%d:%d %s %s %s\n\t%s\n\t%s\n\t%s\n", f.Row, f.Column, f.Severity, f.Code, f.Path,
+			f.What, f.Why, f.Fix)
 		if f.Edit != nil {
 			fmt.Fprintf(&b, "\tedit %d+%d %q\n", f.Edit.Offset, f.Edit.Length, f.Edit.Text)
 		}

@@ -21,9 +21,10 @@ func (l *linter) volumes(root spot) {
 		at := nth(spots, i)
 		if name := mount.Source; name != "" && !volumeName.MatchString(name) {
 			l.error(FindingVolumeName, l.under(at, "source"), message{
-				fmt.Sprintf("no volume can be called %s", excerpt.Quote(name)),
-				"names of volumes have small letters, digits and underscores, 30 at most; flyctl does not look at it, and a deploy finds and creates no such volume",
-				"use another name, with underscores in place of dashes"})
+				fmt.Sprintf("%s cannot be a volume name", excerpt.Quote(name)),
+				"a volume name has at most 30 lowercase letters, digits and underscores; flyctl does not check it, and " +
+					"a deploy can neither find nor create the volume",
+				"use another name, with underscores instead of dashes"})
 		}
 		if mount.Destination == "" {
 			continue
@@ -33,21 +34,23 @@ func (l *linter) volumes(root spot) {
 		switch {
 		case !path.IsAbs(mount.Destination):
 			l.error(FindingMountDestination, place, message{
-				fmt.Sprintf("the volume's directory %s does not begin with a slash", excerpt.Quote(mount.Destination)),
-				"a Machine knows no working directory to take it from; flyctl does not look at it",
-				"write the whole path, as in /data"})
+				fmt.Sprintf("the mount's destination %s does not begin with a slash", excerpt.Quote(mount.Destination)),
+				"the destination must be an absolute path; flyctl does not check it",
+				"write an absolute path, for example /data"})
 			continue
 		case directory == "/":
 			l.error(FindingMountDestination, place, message{
-				"the volume would take the place of the root directory", "the image's own files are there, and Fly refuses it; flyctl does not look at it",
-				"use a directory below it, as in /data"})
+				"the volume would replace the root directory",
+				"the image's files are there, so Fly refuses the mount; flyctl does not check it",
+				"use a directory below it, for example /data"})
 			continue
 		}
 		for _, group := range l.members(mount.Processes) {
 			if taken[[2]string{group, directory}] {
 				l.error(FindingMountDestination, place, message{
-					fmt.Sprintf("another volume of the group %s has the directory %s", excerpt.Quote(group), excerpt.Quote(mount.Destination)),
-					"one directory shows one volume", "use another directory"})
+					fmt.Sprintf("another volume of the group %s is already mounted at %s", excerpt.Quote(group),
+						excerpt.Quote(mount.Destination)),
+					"only one volume can be mounted at a directory", "use another directory"})
 				break
 			}
 			taken[[2]string{group, directory}] = true
@@ -60,13 +63,13 @@ func (l *linter) slash(s spot, value, what string) {
 	if value == "" || strings.HasPrefix(value, "/") {
 		return
 	}
-	fix := "write it with a slash in front"
+	fix := "add a slash at the start"
 	if strings.Contains(value, "://") {
-		fix = "write the path alone, from the slash behind the host"
+		fix = "write only the path, from the slash after the host"
 	}
 	l.warn(FindingPathForm, s, message{
 		fmt.Sprintf("the path %s of %s does not begin with a slash", excerpt.Quote(value), what),
-		"it is asked for as it stands, and that is no path of a URL: the answer is an error; flyctl does not look at it", fix})
+		"Fly uses it unchanged, and it is not the path of a URL, so requests fail; flyctl does not check it", fix})
 }
 
 // urlPaths looks at the paths of top-level checks and of metrics.
@@ -91,14 +94,27 @@ func (l *linter) statics(root spot) {
 	prefixes := map[string]bool{}
 	for i, static := range l.def.Statics {
 		at := nth(spots, i)
-		const why = "Fly Proxy answers requests below url_prefix with the files in guest_path; flyctl asks for both in its documentation, and does not look"
+		const why = "Fly Proxy serves the files in guest_path under url_prefix; the documentation requires both, " +
+			"but flyctl does not check"
 		switch {
 		case static.GuestPath == "" && static.TigrisBucket == "":
-			l.warn(FindingStaticIncomplete, at, message{"the section has no guest_path", why, "set guest_path to the directory with the files"})
+			l.warn(FindingStaticIncomplete, at, message{
+				"the section has no guest_path",
+				why,
+				"set guest_path to the directory with the files",
+			})
 		case static.URLPrefix == "":
-			l.warn(FindingStaticIncomplete, at, message{"the section has no url_prefix", why, `set url_prefix, as in "/public"`})
+			l.warn(FindingStaticIncomplete, at, message{
+				"the section has no url_prefix",
+				why,
+				`set url_prefix, for example "/public"`,
+			})
 		case prefixes[static.URLPrefix]:
-			l.warn(FindingStaticIncomplete, l.under(at, "url_prefix"), message{fmt.Sprintf("another section has the url_prefix %s", excerpt.Quote(static.URLPrefix)), "of several for one prefix, Fly Proxy honors one", "keep one"})
+			l.warn(FindingStaticIncomplete, l.under(at, "url_prefix"), message{
+				fmt.Sprintf("another section already has the url_prefix %s", excerpt.Quote(static.URLPrefix)),
+				"Fly Proxy uses only one section for each prefix",
+				"keep one of them",
+			})
 		}
 		prefixes[static.URLPrefix] = true
 		l.slash(l.under(at, "url_prefix"), static.URLPrefix, "the section")
@@ -111,7 +127,8 @@ func (l *linter) guestFiles(root spot) {
 	for i, file := range l.def.Files {
 		at := nth(spots, i)
 		var sources []string
-		for _, source := range []struct{ key, value string }{{"local_path", file.LocalPath}, {"secret_name", file.SecretName}, {"raw_value", file.RawValue}} {
+		for _, source := range []struct{ key, value string }{{"local_path", file.LocalPath},
+			{"secret_name", file.SecretName}, {"raw_value", file.RawValue}} {
 			if source.value != "" {
 				sources = append(sources, source.key)
 			}
@@ -119,14 +136,18 @@ func (l *linter) guestFiles(root spot) {
 		switch {
 		case file.GuestPath == "" || !path.IsAbs(file.GuestPath):
 			l.warn(FindingFileIncomplete, l.under(at, "guest_path"), message{
-				"the file has no guest_path that begins with a slash", "Fly needs to know where on the Machine the file goes; flyctl sends it as it stands, and a deploy may fail",
-				"set guest_path to the whole path, as in /etc/app.conf"})
+				"the file has no guest_path that begins with a slash",
+				"guest_path says where the file goes on the Machine; flyctl does not check it, and a deploy may fail",
+				"set guest_path to an absolute path, for example /etc/app.conf"})
 		case len(sources) == 0 && !l.under(at, "raw_value").read:
 			l.warn(FindingFileIncomplete, at, message{
-				"the file has no content", "it comes from local_path, secret_name or raw_value; flyctl sends it without, and a deploy may fail", "set one of them"})
+				"the file has no content",
+				"the content comes from local_path, secret_name or raw_value; flyctl does not check for one, and a deploy may fail",
+				"set one of them"})
 		case len(sources) > 1:
 			l.warn(FindingFileIncomplete, at, message{
-				"the file has several sources: " + strings.Join(sources, ", "), "flyctl takes the first of local_path, secret_name and raw_value, and leaves out the others", "keep one"})
+				"the file has several sources: " + strings.Join(sources, ", "),
+				"flyctl uses the first of local_path, secret_name and raw_value, and ignores the others", "keep one of them"})
 		}
 	}
 }
@@ -151,9 +172,9 @@ func (l *linter) portVariable(root spot) {
 		return
 	}
 	l.warn(FindingPortVariable, l.under(l.under(root, "env"), "PORT"), message{
-		fmt.Sprintf("PORT is %d, and requests go to internal_port %s", port, excerpt.Line(strings.Join(ports, ", "))),
-		"a program that takes its port from PORT does not listen where Fly Proxy sends requests; flyctl does not compare them",
-		"use one port for both, unless another program on the Machine listens there and passes requests on"})
+		fmt.Sprintf("PORT is %d, but requests go to internal_port %s", port, excerpt.Line(strings.Join(ports, ", "))),
+		"a program that listens on PORT gets no requests from Fly Proxy; flyctl does not compare the two",
+		"use one port for both, unless another program on the Machine listens on internal_port and forwards requests"})
 }
 
 // hasProxy reports whether the file names a program that passes requests on to
@@ -173,7 +194,8 @@ func (l *linter) hasProxy() bool {
 		texts = append(texts, mount.Source, mount.Destination)
 	}
 	for _, text := range texts {
-		for _, proxy := range []string{"litefs", "nginx", "caddy", "haproxy", "traefik", "envoy", "proxy", "supervisord", "overmind", "hivemind", "thrust", "tailscale", "cloudflared"} {
+		for _, proxy := range []string{"litefs", "nginx", "caddy", "haproxy", "traefik", "envoy", "proxy",
+			"supervisord", "overmind", "hivemind", "thrust", "tailscale", "cloudflared"} {
 			if strings.Contains(strings.ToLower(text), proxy) {
 				return true
 			}

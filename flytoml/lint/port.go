@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/spelling"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
@@ -36,13 +37,21 @@ func covers(p machine.Port, n int) bool {
 }
 
 func (l *linter) portRange(s spot, n int) {
-	l.warn(FindingPortRange, s, message{fmt.Sprintf("there is no port %d", n), "flyctl sends any number; Fly's API may refuse the Machine in the middle of a deploy", "use a port from 1 to 65535"})
+	l.warn(FindingPortRange, s, message{
+		fmt.Sprintf("%d is not a port", n),
+		"flyctl does not check it; Fly's API may refuse the Machine in the middle of a deploy",
+		"use a port from 1 to 65535",
+	})
 }
 
 // fraction reports a port that flyctl cuts to a whole number.
 func (l *linter) fraction(s spot) {
 	if n, ok := s.value.(float64); ok && n != math.Trunc(n) {
-		l.warn(FindingPortFraction, s, message{"the port has a fraction, and flyctl cuts it off", "under [[services]] flyctl turns any number into a whole one", "write a whole number"})
+		l.warn(FindingPortFraction, s, message{
+			"the port is not a whole number, and flyctl cuts off the fraction",
+			"flyctl turns the numbers of ports under [[services]] into whole ones",
+			"write a whole number",
+		})
 	}
 }
 
@@ -58,10 +67,11 @@ func (p *plainPorts) reaches(s serviceAt) bool {
 	for _, group := range s.groups {
 		if !slices.ContainsFunc(p.all, func(other serviceAt) bool {
 			wire := other.ToMachine()
-			return slices.Contains(other.groups, group) && wire.IsRouted() && other.InternalPort == s.InternalPort && slices.ContainsFunc(wire.Ports, func(port machine.Port) bool {
-				_, _, ok := port.Range()
-				return ok && !port.IsEncrypted()
-			})
+			return slices.Contains(other.groups, group) && wire.IsRouted() && other.InternalPort == s.InternalPort &&
+				slices.ContainsFunc(wire.Ports, func(port machine.Port) bool {
+					_, _, ok := port.Range()
+					return ok && !port.IsEncrypted()
+				})
 		}) {
 			return false
 		}
@@ -88,11 +98,20 @@ func (p *plainPorts) free() int {
 // ports looks at the ports of one service.
 func (l *linter) ports(s serviceAt, plain *plainPorts) {
 	if len(s.Ports) == 0 {
-		l.warn(FindingNoPorts, s.spot, message{"the service has no ports", "Fly Proxy does not listen for it; flyctl only warns, and says that it will refuse the file one day", "add a [[services.ports]] section, or remove the service"})
+		l.warn(FindingNoPorts, s.spot, message{
+			"the service has no ports",
+			"Fly Proxy does not listen for it, so no request reaches it; flyctl only warns, and says that a later " +
+				"version will refuse the file",
+			"add a [[services.ports]] section, or remove the service",
+		})
 		return
 	}
 	if !s.ToMachine().HasPort() {
-		l.warn(FindingNoPorts, l.under(s.spot, "ports"), message{"none of the service's ports is one that Fly Proxy can listen on", "a port goes from 1 to 65535, and a range ends after it begins: requests come to no other", "give the service a port"})
+		l.warn(FindingNoPorts, l.under(s.spot, "ports"), message{
+			"Fly Proxy cannot listen on any of the service's ports",
+			"no request reaches the service: a port is a number from 1 to 65535, and a range cannot end before it begins",
+			"give the service a valid port",
+		})
 	}
 	if s.http {
 		if at := l.under(s.spot, "force_https"); s.Ports[0].ForceHTTPS {
@@ -109,12 +128,13 @@ func (l *linter) ports(s serviceAt, plain *plainPorts) {
 		l.port(s, l.item(list, i), port)
 	}
 	if tls == len(s.Ports) && !plain.reaches(s) {
-		fix := "add a port without handlers (handlers = []), if the app speaks plain TCP: Fly Proxy then passes the bytes through"
+		fix := "if the app speaks plain TCP, add a port with handlers = []: Fly Proxy then passes the bytes through"
 		if s.answersHTTP() {
 			fix = fmt.Sprintf(`add a port without the "tls" handler, for example port %d with handlers = ["http"]`, plain.free())
 		}
 		l.flycast(FindingTLSOnly, s.spot, message{
-			"every port of the service wants TLS: private callers cannot reach it", "there is no certificate for .flycast names, so clients of Flycast use a port without TLS", fix})
+			"every port of the service requires TLS, so private callers cannot reach it",
+			"there is no certificate for .flycast names, so Flycast clients need a port without TLS", fix})
 	}
 }
 
@@ -131,11 +151,23 @@ func (l *linter) port(s serviceAt, at spot, port machine.Port) {
 	}
 	switch one, ranged := port.Port != nil, port.StartPort != nil || port.EndPort != nil; {
 	case !one && !ranged:
-		l.warn(FindingPortIncomplete, at, message{"the section has no port", "Fly Proxy does not know where to listen; flyctl does not look at it", "set port, or start_port and end_port"})
+		l.warn(FindingPortIncomplete, at, message{
+			"the section has no port",
+			"Fly Proxy does not know where to listen; flyctl does not check it",
+			"set port, or start_port and end_port",
+		})
 	case one && ranged:
-		l.warn(FindingPortIncomplete, at, message{"the section has a port and a range of ports", "Fly takes one or the other; flyctl sends both", "keep port, or start_port and end_port"})
+		l.warn(FindingPortIncomplete, at, message{
+			"the section has both a port and a range of ports",
+			"Fly accepts only one of them; flyctl sends both",
+			"keep port, or start_port and end_port",
+		})
 	case ranged && (port.StartPort == nil || port.EndPort == nil):
-		l.warn(FindingPortIncomplete, at, message{"the section has half a range of ports", "a range has a start_port and an end_port; flyctl does not look at it", "set both, or port"})
+		l.warn(FindingPortIncomplete, at, message{
+			"the section has half a range of ports",
+			"a range needs start_port and end_port; flyctl does not check it",
+			"set start_port and end_port, or set port",
+		})
 	}
 	if port.StartPort != nil && port.EndPort != nil && *port.EndPort < *port.StartPort {
 		l.reversed(at, port)
@@ -147,23 +179,43 @@ func (l *linter) port(s serviceAt, at spot, port machine.Port) {
 			continue
 		}
 		item := l.item(handlers, i)
-		finding := l.warn(FindingHandler, item, message{fmt.Sprintf("there is no handler %s", excerpt.Quote(handler)), "Fly Proxy knows http, tls, pg_tls and proxy_proto; flyctl sends any word as it stands", handlerFor(handler, known)})
+		finding := l.warn(FindingHandler, item, message{
+			fmt.Sprintf("there is no handler %s", excerpt.Quote(handler)),
+			"the handlers are http, tls, pg_tls and proxy_proto; flyctl does not check the word",
+			handlerFor(handler, known),
+		})
 		finding.Edit = l.spelling(item, known...)
 	}
 	http, tls := hasHTTP(port.Handlers), hasTLS(port.Handlers)
 	switch {
 	case http && !tls && covers(port, 443):
-		l.warn(FindingPortHandlers, at, message{"port 443 answers plain HTTP", "browsers and other clients speak TLS on 443, and Fly Proxy does so only with the tls handler", `use handlers = ["tls", "http"], or another port`})
+		l.warn(FindingPortHandlers, at, message{
+			"port 443 answers plain HTTP",
+			"clients expect TLS on port 443, and Fly Proxy offers it only with the tls handler",
+			`use handlers = ["tls", "http"], or another port`,
+		})
 	case tls && covers(port, 80):
-		l.warn(FindingPortHandlers, at, message{"port 80 wants TLS", "clients speak plain HTTP on 80", `use handlers = ["http"], or another port`})
+		l.warn(FindingPortHandlers, at, message{
+			"port 80 requires TLS",
+			"clients send plain HTTP to port 80",
+			`use handlers = ["http"], or another port`,
+		})
 	}
 	if slices.Contains(port.Handlers, "proxy_proto") {
-		l.info(FindingProxyProto, handlers, message{"every connection begins with a PROXY protocol header", "that is so over Flycast as well: the app must read it before anything else", "remove the handler if the app does not expect it"})
+		l.info(FindingProxyProto, handlers, message{
+			"every connection begins with a PROXY protocol header",
+			"the app must read the header before anything else, over Flycast too",
+			"remove the handler if the app does not expect it",
+		})
 	}
 	force := l.under(at, "force_https")
 	switch {
 	case port.ForceHTTPS && !http:
-		l.warn(FindingForceHTTPSDead, force, message{"force_https does nothing on a port without the http handler", "Fly Proxy can redirect only what it reads as HTTP", "remove it, or add the http handler"})
+		l.warn(FindingForceHTTPSDead, force, message{
+			"force_https does nothing on a port without the http handler",
+			"Fly Proxy can redirect only requests that it reads as HTTP",
+			"remove it, or add the http handler",
+		})
 	case port.ForceHTTPS && !tls:
 		l.forceHTTPS(force)
 	}
@@ -173,34 +225,41 @@ func (l *linter) port(s serviceAt, at spot, port machine.Port) {
 func handlerFor(word string, known []string) string {
 	switch strings.ToLower(strings.TrimSpace(word)) {
 	case "https", "ssl", "http2", "h2", "wss":
-		return `use handlers = ["tls", "http"], which is HTTPS: Fly Proxy ends TLS and speaks HTTP to the app`
+		return `use handlers = ["tls", "http"], which is HTTPS: Fly Proxy terminates TLS and speaks HTTP to the app`
 	case "ws", "websocket", "websockets", "grpc":
-		return `use "http", and "tls" before it on a port with TLS: they carry WebSockets and gRPC too`
+		return `use ["http"], or ["tls", "http"] on a port with TLS: they carry WebSockets and gRPC too`
 	case "tcp", "none", "passthrough", "raw":
 		return "use handlers = [], which passes bytes through"
 	case "proxy", "proxy_protocol":
-		return "use proxy_proto if the app reads that header"
+		return "use proxy_proto if the app reads the PROXY protocol header"
 	case "postgres", "postgresql", "pg":
-		return `use handlers = ["pg_tls"] for PostgreSQL with TLS, or none`
+		return `use handlers = ["pg_tls"] for PostgreSQL with TLS, or handlers = [] to pass bytes through`
 	}
-	if name := nearest(word, known); name != "" && !sameLetters(word, name) {
-		return fmt.Sprintf("did you mean %q? No handler passes bytes through", name)
+	if name := spelling.Nearest(word, known); name != "" && !spelling.SameLetters(word, name) {
+		return fmt.Sprintf("did you mean %q? To pass bytes through, use handlers = []", name)
 	}
-	return "use one of those, or none, which passes bytes through"
+	return "use one of those, or handlers = [] to pass bytes through"
 }
 
 func (l *linter) forceHTTPS(s spot) {
 	l.flycast(FindingForceHTTPS, s, message{
-		"plain HTTP is redirected to HTTPS", "Flycast speaks plain HTTP: there is no certificate for .flycast names, and private callers cannot follow the redirect",
-		"set force_https = false if the app is to be private behind Flycast"})
+		"plain HTTP is redirected to HTTPS",
+		"private callers cannot follow the redirect: there is no certificate for .flycast names, so Flycast " +
+			"clients use plain HTTP",
+		"set force_https = false if the app should be private behind Flycast"})
 }
 
 // reversed is a range that ends before it begins.
 func (l *linter) reversed(at spot, port machine.Port) {
 	start, end := l.under(at, "start_port"), l.under(at, "end_port")
-	finding := l.warn(FindingPortReversed, end, message{fmt.Sprintf("the range %s is empty", port), "Fly Proxy listens on the ports from start_port to end_port; flyctl does not compare them", "swap start_port and end_port"})
+	finding := l.warn(FindingPortReversed, end, message{
+		fmt.Sprintf("the range %s is empty", port),
+		"Fly Proxy listens on the ports from start_port to end_port; flyctl does not check their order",
+		"swap start_port and end_port",
+	})
 	// Keys in another case have an edit of their own.
-	if exact := strings.HasSuffix(start.path, ".start_port") && strings.HasSuffix(end.path, ".end_port"); exact && machine.IsPort(*port.StartPort) && machine.IsPort(*port.EndPort) {
+	if exact := strings.HasSuffix(start.path, ".start_port") &&
+		strings.HasSuffix(end.path, ".end_port"); exact && machine.IsPort(*port.StartPort) && machine.IsPort(*port.EndPort) {
 		finding.Edit = l.exchange(start, end)
 	}
 }
@@ -271,16 +330,18 @@ func (l *linter) samePorts(all []serviceAt) {
 
 func (l *linter) samePort(first, second serviceAt, at spot, port int, same bool) {
 	n := message{
-		fmt.Sprintf("port %d belongs to %s already", port, first.title()),
-		"flyctl sends both, and Fly Proxy has one answer for a port", "use different ports, or one service",
+		fmt.Sprintf("port %d already belongs to %s", port, first.title()),
+		"flyctl sends both services, but Fly Proxy can route a port to only one of them",
+		"use different ports, or one service",
 	}
 	switch {
 	case same:
 		n.what = fmt.Sprintf("the service has port %d twice", port)
-		n.fix = "keep one"
+		n.fix = "keep one of them"
 	case !slices.Equal(first.groups, second.groups):
-		n.why = "Fly Proxy spreads the requests of a port over all Machines that have it: those of one process group get what is meant for the other"
-		n.fix = "use different ports, or an app for each"
+		n.why = "Fly Proxy spreads the requests to a port over all Machines that have it, so each process group " +
+			"gets requests meant for the other"
+		n.fix = "use different ports, or a separate app for each group"
 	}
 	l.warn(FindingPortTwice, at, n)
 }
@@ -298,9 +359,10 @@ func (l *linter) dedicated(all []serviceAt) {
 				continue
 			}
 			l.info(FindingDedicatedIPv4, s.spot, message{
-				fmt.Sprintf("on a first deploy flyctl asks for a dedicated IPv4 address, for port %s", port),
-				"a shared address serves port 80 with http and port 443 with tls and http alone; a dedicated one is public and billed by the month",
-				"deploy with --no-public-ips or --flycast if the app is to be private"})
+				fmt.Sprintf("on the first deploy, flyctl asks for a dedicated IPv4 address because of port %s", port),
+				"a shared address serves only port 80 with http, and port 443 with tls and http; a dedicated one is " +
+					"public, and is billed monthly",
+				"if the app should be private, deploy with --no-public-ips or --flycast"})
 			return
 		}
 	}

@@ -64,7 +64,8 @@ func (w docWriter) table(s *schema.Key, path string, share float64) map[string]a
 
 func (w docWriter) value(s *schema.Key, path string) any {
 	if w.IntN(60) == 0 {
-		return w.pick(nil, true, 1.0, -1.0, 80.5, "", "x", "80", "15s", []any{}, []any{"app"}, map[string]any{}, []any{map[string]any{}}, []any{nil}, 1e12)
+		return w.pick(nil, true, 1.0, -1.0, 80.5, "", "x", "80", "15s", []any{}, []any{"app"}, map[string]any{},
+			[]any{map[string]any{}}, []any{nil}, 1e12)
 	}
 	if s.Keys != nil {
 		table := w.table(s, path, 0.25)

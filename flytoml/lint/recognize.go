@@ -11,6 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/spelling"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
@@ -94,7 +95,7 @@ func isForeign(under *schema.Key, homes map[string][]schema.Home, plain, key str
 	if _, dead := deadKeys(plain, key); dead {
 		return false
 	}
-	if (vocabulary{}).onlyName(key, under.Names()) != "" {
+	if (spelling.Vocabulary{}).OnlyName(key, under.Names()) != "" {
 		return false
 	}
 	_, misplaced := homeOf(plain, key, homes[key])
@@ -112,7 +113,8 @@ func isOurs(value any, title string, known *schema.Key, homes map[string][]schem
 		case known.Keys == nil:
 			return false
 		case title == "env":
-			return len(value) == 0 || slices.ContainsFunc(slices.Collect(maps.Values(value)), func(v any) bool { return !legacy.IsTable(v) })
+			return len(value) == 0 || slices.ContainsFunc(slices.Collect(maps.Values(value)),
+				func(v any) bool { return !legacy.IsTable(v) })
 		case known.Free:
 			return true
 		}
@@ -180,7 +182,8 @@ func outline(format syntax.Format, data []byte) map[string]any {
 	doc := make(map[string]any)
 	note := func(key, value string) {
 		doc[key] = unreadValue
-		if value = strings.Trim(strings.TrimSpace(value), `"', `); strings.EqualFold(key, "app") && value != "" && !strings.HasPrefix(value, "{") {
+		if value = strings.Trim(strings.TrimSpace(value), `"', `); strings.EqualFold(key, "app") && value != "" &&
+			!strings.HasPrefix(value, "{") {
 			doc[key] = value
 		}
 	}

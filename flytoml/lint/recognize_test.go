@@ -10,7 +10,9 @@ import (
 // refuses and those that are broken among them, and under a name of its own.
 func TestRecognizeRealFiles(t *testing.T) {
 	n := 0
-	for _, pattern := range []string{"../testdata/realworld/*.toml", "../testdata/oracle/cases/*.toml", "testdata/lint/*.toml", "../render/testdata/reverse/*.toml", "../render/testdata/render/*.toml", "../edit/testdata/edit/*.toml", "../edit/testdata/edit/*.json", "../edit/testdata/edit/*.yaml"} {
+	for _, pattern := range []string{"../testdata/realworld/*.toml", "../testdata/oracle/cases/*.toml",
+		"testdata/lint/*.toml", "../render/testdata/reverse/*.toml", "../render/testdata/render/*.toml",
+		"../edit/testdata/edit/*.toml", "../edit/testdata/edit/*.json", "../edit/testdata/edit/*.yaml"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +72,8 @@ func TestRecognize(t *testing.T) {
 		{"settings.json", `{"env": {"ANTHROPIC_API_KEY": "SECRET"}}`, false},
 		{"settings.json", `{"env": {"A": "SECRET"}, "permissions": {"allow": []}}`, false},
 		{"fly.json", `{"env": {"A": "SECRET"}, "permissions": {"allow": []}}`, false},
-		{"config.toml", "model = 'o3'\n[mcp_servers.fly]\ncommand = 'x'\n[mcp_servers.fly.env]\nFLY_API_TOKEN = 'SECRET'\n", false},
+		{"config.toml", "model = 'o3'\n[mcp_servers.fly]\ncommand = 'x'\n[mcp_servers.fly.env]\n" +
+			"FLY_API_TOKEN = 'SECRET'\n", false},
 		{"fly.toml", "model = 'o3'\n[mcp_servers.fly]\ncommand = 'x'\n", false},
 		{"sa.json", `{"type": "service_account", "project_id": "x", "private_key": "SECRET"}`, false},
 		{"fly.json", `{"type": "service_account", "project_id": "x", "private_key": "SECRET"}`, false},

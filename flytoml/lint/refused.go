@@ -11,6 +11,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 )
 
+// whyInvalid says what follows from a value that flyctl refuses.
+const whyInvalid = "`fly config validate` and every deploy fail"
+
 // reportRefused reports what flyctl refuses, and what it cannot make Machines of,
 // each at its own place. It asks the very rules of Validate and Apply, about
 // one section at a time.
@@ -30,7 +33,11 @@ func (l *linter) reportRefused(root spot) {
 	// or a rule of flyctl's that is not known here.
 	var invalid *flytoml.InvalidError
 	if errors.As(l.file.Validate(), &invalid) {
-		l.error(FindingInvalid, spot{}, message{"flyctl refuses the file: " + excerpt.Line(invalid.Reason), "`fly config validate`, and with it every deploy, fails", "correct the value"})
+		l.error(FindingInvalid, spot{}, message{
+			"flyctl refuses the file: " + excerpt.Line(invalid.Reason),
+			whyInvalid,
+			"correct the value",
+		})
 	}
 }
 
@@ -45,24 +52,33 @@ func (l *linter) reportVerdict(part flytoml.Definition, fix string, key func(lin
 		line = strings.TrimSpace(line)
 		if line != "" && !strings.HasPrefix(line, "WARN") {
 			at := key(line)
-			finding := l.error(FindingInvalid, at, message{"flyctl refuses this: " + excerpt.Line(line), "`fly config validate`, and with it every deploy, fails", fix})
+			finding := l.error(FindingInvalid, at, message{
+				"flyctl refuses this: " + excerpt.Line(line),
+				whyInvalid,
+				fix,
+			})
 			finding.Edit = l.spelling(at, words...)
 		}
 	}
 }
 
+// closeQuotes is the fix of a command that cannot be split into words.
+const closeQuotes = "close every quote; flyctl splits the command into words as a shell does"
+
+// invalidCommands reports commands that flyctl cannot split, and compression that it does not know.
 func (l *linter) invalidCommands(root spot) {
-	const fix = "close every quote; the command is split into words as a shell would"
-	l.reportVerdict(flytoml.Definition{ConsoleCommand: l.def.ConsoleCommand}, fix, func(string) spot { return l.under(root, "console_command") })
+	l.reportVerdict(flytoml.Definition{ConsoleCommand: l.def.ConsoleCommand}, closeQuotes,
+		func(string) spot { return l.under(root, "console_command") })
 	processes := l.under(root, "processes")
 	named := l.byName(processes)
 	for _, name := range slices.Sorted(maps.Keys(l.def.Processes)) {
-		l.reportVerdict(flytoml.Definition{Processes: map[string]string{name: l.def.Processes[name]}}, fix, func(string) spot {
-			if s, ok := named[name]; ok {
-				return l.under(s, "command")
-			}
-			return l.under(processes, name)
-		})
+		l.reportVerdict(flytoml.Definition{Processes: map[string]string{name: l.def.Processes[name]}},
+			closeQuotes, func(string) spot {
+				if s, ok := named[name]; ok {
+					return l.under(s, "command")
+				}
+				return l.under(processes, name)
+			})
 	}
 	if l.def.Build == nil {
 		return
@@ -82,24 +98,28 @@ func (l *linter) invalidDeploy(root spot) {
 		return
 	}
 	deploy := l.under(root, "deploy")
-	l.reportVerdict(flytoml.Definition{Deploy: &flytoml.Deploy{ReleaseCommand: l.def.Deploy.ReleaseCommand}}, "close every quote; the command is split into words as a shell would", func(string) spot { return l.under(deploy, "release_command") })
-	strategy := flytoml.Definition{Deploy: &flytoml.Deploy{Strategy: l.def.Deploy.Strategy}, Mounts: make([]flytoml.Mount, len(l.def.Mounts))}
-	l.reportVerdict(strategy, `use "rolling", the default, or another strategy that fits`, func(string) spot { return l.under(deploy, "strategy") },
+	l.reportVerdict(flytoml.Definition{Deploy: &flytoml.Deploy{ReleaseCommand: l.def.Deploy.ReleaseCommand}},
+		closeQuotes, func(string) spot { return l.under(deploy, "release_command") })
+	strategy := flytoml.Definition{Deploy: &flytoml.Deploy{Strategy: l.def.Deploy.Strategy},
+		Mounts: make([]flytoml.Mount, len(l.def.Mounts))}
+	l.reportVerdict(strategy, `use "rolling" (the default) or another strategy that fits`,
+		func(string) spot { return l.under(deploy, "strategy") },
 		"canary", "rolling", "immediate", "bluegreen")
 }
 
 func (l *linter) invalidChecks(root spot) {
 	all := l.checks(root)
 	for _, name := range slices.Sorted(maps.Keys(l.def.Checks)) {
-		l.reportVerdict(flytoml.Definition{Checks: map[string]*flytoml.ToplevelCheck{name: l.def.Checks[name]}}, "a check has type http or tcp, an interval of 2s or more, and a timeout of 60s or less", func(line string) spot {
-			line = line[strings.LastIndexByte(line, '\'')+1:] // behind the name
-			for _, key := range []string{"interval", "timeout"} {
-				if strings.HasPrefix(line, " "+key) {
-					return l.under(all[name], key)
+		l.reportVerdict(flytoml.Definition{Checks: map[string]*flytoml.ToplevelCheck{name: l.def.Checks[name]}},
+			"use type http or tcp, an interval of at least 2s, and a timeout of at most 60s", func(line string) spot {
+				line = line[strings.LastIndexByte(line, '\'')+1:] // behind the name
+				for _, key := range []string{"interval", "timeout"} {
+					if strings.HasPrefix(line, " "+key) {
+						return l.under(all[name], key)
+					}
 				}
-			}
-			return l.under(all[name], "type")
-		}, "http", "tcp")
+				return l.under(all[name], "type")
+			}, "http", "tcp")
 	}
 }
 
@@ -107,16 +127,18 @@ func (l *linter) invalidMounts(root spot) {
 	spots := l.list(root, "mount", "mounts")
 	for i, mount := range l.def.Mounts {
 		at := nth(spots, i)
-		l.reportVerdict(flytoml.Definition{Mounts: []flytoml.Mount{mount}}, "correct the value, or remove it", func(line string) spot {
-			for _, key := range []string{"initial_size", "snapshot_retention", "auto_extend_size_threshold", "auto_extend_size_increment", "auto_extend_size_limit"} {
-				if strings.Contains(line, key) {
-					if s := l.under(at, key); s.read {
-						return s
+		l.reportVerdict(flytoml.Definition{Mounts: []flytoml.Mount{mount}}, "correct the value, or remove it",
+			func(line string) spot {
+				for _, key := range []string{"initial_size", "snapshot_retention", "auto_extend_size_threshold",
+					"auto_extend_size_increment", "auto_extend_size_limit"} {
+					if strings.Contains(line, key) {
+						if s := l.under(at, key); s.read {
+							return s
+						}
 					}
 				}
-			}
-			return at
-		})
+				return at
+			})
 	}
 }
 
@@ -124,7 +146,8 @@ func (l *linter) invalidRestart(root spot) {
 	spots := l.list(root, "restart")
 	for i, restart := range l.def.Restart {
 		restart.Processes = nil // looked at with the other sections' groups
-		l.reportVerdict(flytoml.Definition{Restart: []flytoml.Restart{restart}}, restartFor(string(restart.Policy)), func(string) spot { return l.under(nth(spots, i), "policy") },
+		l.reportVerdict(flytoml.Definition{Restart: []flytoml.Restart{restart}},
+			restartFor(string(restart.Policy)), func(string) spot { return l.under(nth(spots, i), "policy") },
 			"always", "on-failure", "never")
 	}
 }
@@ -145,7 +168,7 @@ func restartFor(word string) string {
 // unconvertible reports sections that are valid, and that flyctl fails on when
 // it makes a Machine's configuration: after the release has been created.
 func (l *linter) unconvertible(root spot) {
-	const why = "`fly config validate` does not look at this; a deploy fails on it after its release has been created"
+	const why = "`fly config validate` does not check this; a deploy fails after it has created its release"
 	d := l.def
 	vms := l.list(root, "compute", "computes", "vm")
 	used := slices.Sorted(maps.Values(l.effectiveVMs()))
@@ -169,7 +192,8 @@ func (l *linter) unconvertible(root spot) {
 		for _, group := range l.members(check.Processes) {
 			if !serves[group] && d.HasGroup(group) {
 				l.error(FindingUnconvertible, checks[name], message{
-					fmt.Sprintf("the check has no port, and the group %s has no [http_service] to take one from", excerpt.Quote(group)), why, "set port"})
+					fmt.Sprintf("the check has no port, and the group %s has no [http_service] to take one from",
+						excerpt.Quote(group)), why, "set port"})
 				break
 			}
 		}
@@ -177,20 +201,24 @@ func (l *linter) unconvertible(root spot) {
 	l.otherFiles(root)
 }
 
+// whyOutside says how flyctl finds a file that is not looked at here.
+const whyOutside = "flyctl opens it relative to the directory it runs in, and fails if it is not there"
+
 // otherFiles reports what depends on files beside this one.
 func (l *linter) otherFiles(root spot) {
-	const fix = "look at that file as well"
+	const fix = "check that file too"
 	files := l.list(root, "files")
 	for i, file := range l.def.Files {
 		if file.LocalPath != "" {
 			l.info(FindingOutsideFile, l.under(nth(files, i), "local_path"), message{
-				"the file's content comes from " + excerpt.Quote(file.LocalPath), "flyctl opens it relative to the directory it runs in, and fails without it", fix})
+				"the file's content comes from " + excerpt.Quote(file.LocalPath), whyOutside, fix})
 		}
 	}
-	inline := flytoml.Definition{MachineConfig: l.def.MachineConfig, Container: l.def.Container, Build: l.def.Build, Experimental: l.def.Experimental}
+	inline := flytoml.Definition{MachineConfig: l.def.MachineConfig, Container: l.def.Container,
+		Build: l.def.Build, Experimental: l.def.Experimental}
 	if inline.Build != nil && inline.Build.Compose != nil {
 		l.info(FindingOutsideFile, l.under(l.under(root, "build"), "compose"), message{
-			"the containers come from a compose file", "flyctl opens it relative to the directory it runs in, and fails without it", fix})
+			"the containers come from a compose file", whyOutside, fix})
 		return
 	}
 	source, at := inline.MachineConfig, l.under(root, "machine_config")
@@ -202,14 +230,18 @@ func (l *linter) otherFiles(root spot) {
 	}
 	if strings.HasSuffix(source, ".json") && !strings.HasPrefix(source, "{") {
 		l.info(FindingOutsideFile, at, message{
-			"a part of the Machine's configuration comes from " + excerpt.Quote(source), "flyctl opens it relative to the directory it runs in, and fails without it", fix})
+			"part of the Machine's configuration comes from " + excerpt.Quote(source), whyOutside, fix})
 		return
 	}
 	err := inline.CheckMachineConfig(func(name string) {
 		l.info(FindingOutsideFile, at, message{
-			"the content of a file on the Machine comes from " + excerpt.Quote(name), "flyctl opens it relative to the directory it runs in, and fails without it", fix})
+			"the content of a file on the Machine comes from " + excerpt.Quote(name), whyOutside, fix})
 	})
 	if err != nil {
-		l.error(FindingUnconvertible, at, message{"flyctl cannot use it: " + excerpt.Line(err.Error()), "it is a .json file, or JSON that begins with a brace, of a Machine's configuration", "correct it"})
+		l.error(FindingUnconvertible, at, message{
+			"flyctl cannot use it: " + excerpt.Line(err.Error()),
+			"machine_config is a Machine's configuration in JSON, or the name of a .json file with it",
+			"correct the value",
+		})
 	}
 }

@@ -13,36 +13,51 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
-	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // regionName is the form of Fly's regions: an airport's code.
 var regionName = regexp.MustCompile(`^[a-z]{3}$`)
 
 // signalName matches the names of Linux's signals.
-var signalName = regexp.MustCompile(`^SIG(HUP|INT|QUIT|ILL|TRAP|ABRT|IOT|BUS|FPE|KILL|USR[12]|SEGV|PIPE|ALRM|TERM|STKFLT|` +
-	`CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|XCPU|XFSZ|VTALRM|PROF|WINCH|IO|POLL|PWR|SYS|RTMIN(\+\d+)?|RTMAX(-\d+)?)$`)
+var signalName = regexp.MustCompile(
+	`^SIG(HUP|INT|QUIT|ILL|TRAP|ABRT|IOT|BUS|FPE|KILL|USR[12]|SEGV|PIPE|ALRM|TERM|STKFLT|` +
+		`CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|XCPU|XFSZ|VTALRM|PROF|WINCH|IO|POLL|PWR|SYS|RTMIN(\+\d+)?|RTMAX(-\d+)?)$`)
 
 // whole looks at the file as a whole, as far as flyctl need not understand it.
 func (l *linter) whole(root spot) {
 	if len(l.file.Document()) == 0 {
-		l.info(FindingEmpty, spot{}, message{"the file is empty", "flyctl accepts it: a deploy makes one group of Machines without services", "run `fly launch`, or write app and a service"})
+		l.info(FindingEmpty, spot{}, message{
+			"the file is empty",
+			"flyctl accepts it: a deploy creates one process group without services",
+			"run `fly launch`, or add app and a service",
+		})
 		return
 	}
 	if app := l.under(root, "app"); !app.read || app.value == "" {
-		l.info(FindingNoApp, app, message{"the file does not name its app", "flyctl then needs -a or FLY_APP, and nothing keeps the file from being deployed to another app", `write app = "NAME" at the top`})
+		l.info(FindingNoApp, app, message{
+			"the file does not name its app",
+			"flyctl then needs -a or FLY_APP, and nothing prevents a deploy to the wrong app",
+			`add app = "NAME" at the top`,
+		})
 	}
 	l.appName(root)
 	region := l.under(root, "primary_region")
 	if name, ok := region.value.(string); ok && name != "" && !regionName.MatchString(name) {
-		l.warn(FindingRegion, region, message{fmt.Sprintf("no region is called %s", excerpt.Quote(name)), "regions have three small letters; flyctl passes any text on, and new Machines and min_machines_running need the right one", "use a region of `fly platform regions`"})
+		l.warn(FindingRegion, region, message{
+			fmt.Sprintf("there is no region %s", excerpt.Quote(name)),
+			"a region has three lowercase letters; flyctl does not check it, and new Machines and " +
+				"min_machines_running depend on it",
+			"use a region from `fly platform regions`",
+		})
 	}
 	processes := l.under(root, "processes")
 	items, _ := processes.value.([]any)
 	for i, item := range items {
 		if process, ok := item.(map[string]any); !ok || process["name"] == nil {
 			l.warn(FindingProcessesDropped, l.item(processes, i), message{
-				"flyctl throws this process away", "in a list, processes are tables with name and command; what is no table, or has no name, is dropped without a word", `write [processes] with a line name = "command" for each`})
+				"flyctl drops this process",
+				"in a list, each process must be a table with name and command; flyctl silently drops any other item",
+				`write [processes] with a line NAME = "COMMAND" for each process`})
 		}
 	}
 }
@@ -65,18 +80,27 @@ func (l *linter) sections(root spot) {
 	l.machineChecks(l.under(root, "machine_checks"), l.def.MachineChecks)
 	l.experimental(root)
 	if conflict := l.buildConflict(); conflict != "" {
-		l.warn(FindingBuildConflict, l.under(root, "build"), message{excerpt.Line(strings.TrimSpace(conflict)), "flyctl takes one of them by an order of its own", "keep one of image, dockerfile, builder and builtin"})
+		l.warn(FindingBuildConflict, l.under(root, "build"), message{
+			excerpt.Line(strings.TrimSpace(conflict)),
+			"flyctl uses only one of them, in its own order of preference",
+			"keep only one of image, dockerfile, builder and builtin",
+		})
 	}
 	if signal := l.def.KillSignal; signal != nil && !signalName.MatchString(*signal) {
 		l.warn(FindingKillSignal, l.under(root, "kill_signal"), message{
-			fmt.Sprintf("no signal is called %s", excerpt.Quote(*signal)), "Fly takes names as in SIGTERM; flyctl sends any text as it stands", `write it as in "SIGTERM"`})
+			fmt.Sprintf("there is no signal %s", excerpt.Quote(*signal)),
+			"Fly expects the name of a signal; flyctl does not check it", `write a name such as "SIGTERM"`})
 	}
 	// Fly waits no longer than this for a program to end.
 	const longest = 5 * time.Minute
 	timeout := l.under(root, "kill_timeout")
 	l.duration(timeout, l.def.KillTimeout)
 	if d := l.def.KillTimeout; d != nil && time.Duration(*d) > longest {
-		l.warn(FindingKillTimeout, timeout, message{fmt.Sprintf("kill_timeout is %s", d), "Fly waits five minutes at most before it kills the program", `use "5m" or less`})
+		l.warn(FindingKillTimeout, timeout, message{
+			fmt.Sprintf("kill_timeout is %s, longer than Fly waits", d),
+			"Fly waits at most five minutes before it kills the program",
+			`use "5m" or less`,
+		})
 	}
 }
 
@@ -93,9 +117,13 @@ func (l *linter) experimental(root spot) {
 		if !old.read {
 			continue
 		}
-		const why = "flyctl moves the key to its place of today, if that is empty"
+		const why = "flyctl moves the key to its current place, unless that is already set"
 		if l.under(root, moved.now).read {
-			l.warn(FindingDeadKey, old, message{moved.old + " does nothing: there is " + moved.title, why, "remove it"})
+			l.warn(FindingDeadKey, old, message{
+				moved.old + " does nothing: the file has " + moved.title,
+				why,
+				"remove it",
+			})
 			continue
 		}
 		l.info(FindingDeadKey, old, message{moved.old + " has moved", why, "write " + moved.title})
@@ -104,7 +132,8 @@ func (l *linter) experimental(root spot) {
 
 // secretName matches the names of variables that usually hold a secret. To
 // machine.IsSecret every variable is one; a finding about every variable would be noise.
-var secretName = regexp.MustCompile(`(?i)(^|_)(password|passwd|secret|token|api_?key|private_key|secret_key(_base)?|access_key|credentials)$`)
+var secretName = regexp.MustCompile(
+	`(?i)(^|_)(password|passwd|secret|token|api_?key|private_key|secret_key(_base)?|access_key|credentials)$`)
 
 func (l *linter) env(root spot) {
 	s := l.under(root, "env")
@@ -126,15 +155,28 @@ func (l *linter) env(root spot) {
 // variable looks at one of [env]; its value is in no finding.
 func (l *linter) variable(s spot, name string) {
 	switch {
-	case name == "FLY_PROCESS_GROUP" && s.value != l.standard, name == "PRIMARY_REGION" && l.def.PrimaryRegion != "" && s.value != l.def.PrimaryRegion:
-		l.warn(FindingEnvOverwritten, s, message{name + " is overwritten", "flyctl sets FLY_PROCESS_GROUP to the group's name and, where the file has a primary_region, PRIMARY_REGION to that", "remove it, or use another name"})
+	case name == "FLY_PROCESS_GROUP" && s.value != l.standard, name == "PRIMARY_REGION" &&
+		l.def.PrimaryRegion != "" && s.value != l.def.PrimaryRegion:
+		l.warn(FindingEnvOverwritten, s, message{
+			"flyctl overwrites " + name,
+			"flyctl sets FLY_PROCESS_GROUP to the group's name and, if the file has a primary_region, PRIMARY_REGION to that",
+			"remove it, or use another name",
+		})
 		return
 	}
 	if kind := l.changes(s); kind != "" {
-		l.warn(FindingEnvText, s, message{"the Machine gets another text than stands here", kind + " becomes text in the way Go prints it", "write the value in quotes"})
+		l.warn(FindingEnvText, s, message{
+			"the Machine gets a different text than the file shows",
+			"flyctl turns " + kind + " into text as Go prints it",
+			"put the value in quotes",
+		})
 	}
 	if value, ok := s.value.(string); ok && value != "" && !strings.HasPrefix(value, "$") && secretName.MatchString(name) {
-		l.info(FindingEnvSecret, s, message{fmt.Sprintf("%s has a value in the file, and looks like a secret by its name", excerpt.Quote(name)), "the file is kept with the source, and [env] is shown by `fly config show` to everyone who may read the app", "if it is one, remove it and use `fly secrets set`"})
+		l.info(FindingEnvSecret, s, message{
+			fmt.Sprintf("%s has a value in the file, and its name looks like a secret", excerpt.Quote(name)),
+			"the file is kept with the source code, and `fly config show` shows [env] to everyone who can read the app",
+			"if it is a secret, remove it and use `fly secrets set`",
+		})
 	}
 }
 
@@ -179,10 +221,18 @@ func (l *linter) files(root spot) {
 	for i, file := range l.def.Files {
 		at := nth(spots, i)
 		if len(file.Processes) > 0 && groups > 1 {
-			l.warn(FindingFilesProcesses, l.under(at, "processes"), message{"the file goes to every process group", "flyctl merges [[files]] before it looks at their processes", "remove it, and expect the file on all Machines"})
+			l.warn(FindingFilesProcesses, l.under(at, "processes"), message{
+				"the file goes to every process group",
+				"flyctl merges [[files]] before it looks at processes, so the list has no effect",
+				"remove processes, and expect the file on all Machines",
+			})
 		}
 		if looksEncoded(file.RawValue) {
-			l.warn(FindingRawValue, l.under(at, "raw_value"), message{"raw_value looks as if it was encoded already", "flyctl encodes it in Base64 itself, although Fly's documentation says to give it so: the Machine would get the encoded text", "write the plain content"})
+			l.warn(FindingRawValue, l.under(at, "raw_value"), message{
+				"raw_value looks as if it is already encoded",
+				"flyctl encodes it in Base64 itself, despite what Fly's documentation says: the Machine would get the encoded text",
+				"write the plain content",
+			})
 		}
 	}
 }
@@ -194,7 +244,10 @@ func looksEncoded(s string) bool {
 	if err != nil || len(plain) < 9 || !utf8.Valid(plain) {
 		return false
 	}
-	return !strings.ContainsFunc(string(plain), func(r rune) bool { return !outside.IsVisible(r) && r != '\n' && r != '\r' && r != '\t' })
+	return !strings.ContainsFunc(string(plain), func(r rune) bool {
+		return !excerpt.IsVisible(r) &&
+			r != '\n' && r != '\r' && r != '\t'
+	})
 }
 
 func (l *linter) sizes(root spot) {
@@ -205,11 +258,19 @@ func (l *linter) sizes(root spot) {
 		}
 		// `fly launch` writes both, with the same amount.
 		if mb, err := flytoml.Megabytes(vm.Memory); err != nil || mb != vm.MemoryMB {
-			l.warn(FindingMemoryTwice, l.under(nth(spots, i), "memory_mb"), message{"memory and memory_mb differ", "memory_mb wins", "keep one"})
+			l.warn(FindingMemoryTwice, l.under(nth(spots, i), "memory_mb"), message{
+				"memory and memory_mb differ",
+				"flyctl uses memory_mb and ignores memory",
+				"keep one of them",
+			})
 		}
 	}
 	if len(l.def.VM) == 0 && l.def.HostDedicationID != "" {
-		l.warn(FindingHostDedication, l.under(root, "host_dedication_id"), message{"host_dedication_id is not in the Machine's configuration", "flyctl puts it there together with a [[vm]] section only", "add a [[vm]] section, or set it there"})
+		l.warn(FindingHostDedication, l.under(root, "host_dedication_id"), message{
+			"flyctl ignores host_dedication_id here",
+			"flyctl puts it in the Machine's configuration only together with a [[vm]] section",
+			"add a [[vm]] section, or set host_dedication_id in one",
+		})
 	}
 }
 
@@ -218,7 +279,11 @@ func (l *linter) mounts(root spot) {
 	for i, mount := range l.def.Mounts {
 		for _, field := range []struct{ key, value string }{{"source", mount.Source}, {"destination", mount.Destination}} {
 			if field.value == "" {
-				l.warn(FindingMountIncomplete, l.under(nth(spots, i), field.key), message{"the mount has no " + field.key, "flyctl needs the name of a volume and the directory it appears at, and checks neither before a deploy", "set " + field.key})
+				l.warn(FindingMountIncomplete, l.under(nth(spots, i), field.key), message{
+					"the mount has no " + field.key,
+					"a mount needs the name of a volume and the directory to mount it at; flyctl checks neither before a deploy",
+					"set " + field.key,
+				})
 				break
 			}
 		}
@@ -236,14 +301,26 @@ func (l *linter) deploy(root spot) {
 	strategy := l.under(at, "strategy")
 	if d.Strategy == "bluegreen" {
 		if !hasChecks(l.def) {
-			l.error(FindingBluegreenChecks, strategy, message{"a bluegreen deploy needs a health check, and the file has none", "flyctl waits for the new Machines to be healthy before it routes to them, and refuses to begin without a check", "add a check to a service, or use another strategy"})
+			l.error(FindingBluegreenChecks, strategy, message{
+				"a bluegreen deploy needs a health check, but the file has none",
+				"flyctl waits until the new Machines are healthy before it routes to them, and refuses to start without a check",
+				"add a check to a service, or use another strategy",
+			})
 		}
 		if len(l.def.Mounts) > 0 {
-			l.warn(FindingBluegreenMounts, strategy, message{"bluegreen does not go with volumes", "it makes a second set of Machines, and a volume belongs to one Machine", `use "rolling"`})
+			l.warn(FindingBluegreenMounts, strategy, message{
+				"a bluegreen deploy does not work with volumes",
+				"it creates a second set of Machines, but a volume belongs to one Machine",
+				`use "rolling"`,
+			})
 		}
 	}
 	if n := d.MaxUnavailable; n != nil && (*n <= 0 || *n > 1 && *n != math.Trunc(*n)) {
-		l.warn(FindingMaxUnavailable, l.under(at, "max_unavailable"), message{fmt.Sprintf("max_unavailable is %g", *n), "below 1 it is a share of the group's Machines, from 1 on their number", "use a share above 0, as in 0.33, or a whole number"})
+		l.warn(FindingMaxUnavailable, l.under(at, "max_unavailable"), message{
+			fmt.Sprintf("max_unavailable cannot be %g", *n),
+			"below 1 it is a share of the group's Machines; from 1 on it is their number",
+			"use a share above 0, for example 0.33, or a whole number",
+		})
 	}
 }
 

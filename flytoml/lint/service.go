@@ -9,6 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
+	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/spelling"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
@@ -59,8 +60,9 @@ func (l *linter) services(root spot) {
 	if len(all) == 0 {
 		if l.def.App != "" || len(l.file.Document()) > 0 {
 			l.info(FindingNoService, spot{}, message{
-				"the file has no service", "Fly Proxy does not see the app: nothing starts or stops its Machines on request, and Flycast has nothing to route to",
-				"add [http_service] with the internal_port the app listens on, unless the app only works in the background"})
+				"the file has no service",
+				"Fly Proxy does not route to the app: requests do not start its Machines, and Flycast cannot reach it",
+				"add [http_service] with the internal_port the app listens on, unless the app only runs in the background"})
 		}
 		return
 	}
@@ -85,8 +87,9 @@ func (l *linter) services(root spot) {
 		for _, group := range s.groups {
 			if stops[group] {
 				l.warn(FindingMixedAutostop, s.spot, message{
-					fmt.Sprintf("the service does not stop idle Machines, and so keeps those of the group %s awake although another service stops them", excerpt.Quote(group)),
-					"a Machine follows the least eager of its services; without auto_stop_machines that is off",
+					fmt.Sprintf("the service keeps the Machines of the group %s awake, although another service stops them when idle",
+						excerpt.Quote(group)),
+					"a Machine stops only if all of its services allow it; without auto_stop_machines, a service does not",
 					"set auto_stop_machines on every service of the group"})
 			}
 		}
@@ -108,7 +111,11 @@ func (l *linter) dropped(root spot) {
 	}
 	for i, item := range items {
 		if table, ok := item.(map[string]any); ok && len(table) == 0 && s.path == "services" {
-			l.warn(FindingServiceDropped, l.item(s, i), message{"the service has no keys, and flyctl drops it", "flyctl takes an empty [[services]] for none, also where others follow", "fill it in, or remove it"})
+			l.warn(FindingServiceDropped, l.item(s, i), message{
+				"the service has no keys, and flyctl drops it",
+				"flyctl ignores an empty [[services]], even if others follow",
+				"fill it in, or remove it",
+			})
 		}
 	}
 }
@@ -118,7 +125,8 @@ func (l *linter) dropped(root spot) {
 func (l *linter) lastAlone(root spot) {
 	spots := l.list(root, "services")
 	last := len(l.def.Services) - 1
-	if last < 1 || last >= len(spots) || l.def.Services[last].Concurrency == nil || *l.def.Services[last].Concurrency == (machine.Concurrency{}) {
+	if last < 1 || last >= len(spots) || l.def.Services[last].Concurrency == nil ||
+		*l.def.Services[last].Concurrency == (machine.Concurrency{}) {
 		return
 	}
 	for _, s := range l.def.Services[:last] {
@@ -128,7 +136,11 @@ func (l *linter) lastAlone(root spot) {
 	}
 	at := l.under(spots[last], "concurrency")
 	if at.found && at.at.Value == (layout.Span{}) {
-		l.info(FindingLastService, at, message{"only the last service has concurrency limits", "in TOML [services.concurrency] belongs to the [[services]] above it alone", "write one below each service, if it was meant for all"})
+		l.info(FindingLastService, at, message{
+			"only the last service has concurrency limits",
+			"in TOML, [services.concurrency] belongs only to the [[services]] above it",
+			"if the limits are for all services, write them below each one",
+		})
 	}
 }
 
@@ -141,22 +153,29 @@ func (l *linter) service(s serviceAt) {
 	case s.Protocol == "tcp":
 	case s.Protocol == "udp":
 		l.flycast(FindingUDP, protocol, message{
-			"Flycast does not serve UDP: without a public dedicated IPv4 address the service is out of reach",
-			"Fly Proxy takes UDP on dedicated IPv4 addresses only, and a datagram does not wake a stopped Machine",
-			"use TCP, or reach it at the Machines' own addresses and leave autostop off"})
+			"Flycast does not serve UDP: without a public dedicated IPv4 address, Fly Proxy does not route to the service",
+			"Fly Proxy accepts UDP only on dedicated IPv4 addresses, and a datagram does not wake a stopped Machine",
+			"use TCP, or connect to the Machines' own addresses and leave autostop off"})
 	case s.Protocol == "":
 		l.warn(FindingNoProtocol, protocol, message{
-			"the service does not say its protocol", "flyctl sends it without, does not check that the app listens, and does not count it when it chooses an address",
+			"the service has no protocol",
+			"flyctl sends the service without one, does not check that the app listens, and ignores the service " +
+				"when it chooses an address",
 			`set protocol = "tcp"`})
 	default:
 		finding := l.warn(FindingProtocol, protocol, message{
-			fmt.Sprintf("there is no protocol %s", excerpt.Quote(s.Protocol)), "Fly Proxy knows tcp and udp; flyctl sends any word as it stands", protocolFor(s.Protocol)})
+			fmt.Sprintf("there is no protocol %s", excerpt.Quote(s.Protocol)),
+			"Fly Proxy supports tcp and udp; flyctl does not check the word", protocolFor(s.Protocol)})
 		finding.Edit = l.spelling(protocol, "tcp", "udp")
 	}
 	port := l.under(s.spot, "internal_port")
 	switch {
 	case s.InternalPort == 0:
-		l.warn(FindingNoPort, port, message{"the service has no internal_port", "Fly Proxy does not know where the app listens; flyctl leaves a missing port, and 0, out of the Machine", "set internal_port to what the app listens on"})
+		l.warn(FindingNoPort, port, message{
+			"the service has no internal_port",
+			"Fly Proxy does not know where the app listens; flyctl sends the service without a port, also for 0",
+			"set internal_port to the port the app listens on",
+		})
 	case !machine.IsPort(s.InternalPort):
 		l.portRange(port, s.InternalPort)
 	}
@@ -167,9 +186,17 @@ func (l *linter) service(s serviceAt) {
 	start := l.under(s.spot, "auto_start_machines")
 	switch {
 	case s.AutoStartMachines == nil:
-		l.info(FindingImplicitAutostart, start, message{"auto_start_machines is not set where idle Machines are stopped", "Fly's documentation names two defaults: true for fly.toml, false for the Machines API", "set auto_start_machines = true"})
+		l.info(FindingImplicitAutostart, start, message{
+			"auto_start_machines is not set, but idle Machines are stopped",
+			"Fly documents two defaults: true for fly.toml, and false for the Machines API",
+			"set auto_start_machines = true",
+		})
 	case !*s.AutoStartMachines:
-		l.warn(FindingNoAutostart, start, message{"idle Machines are stopped and no request starts them again", "Fly Proxy starts a Machine for a request only if auto_start_machines is true", "set auto_start_machines = true, unless something else starts them"})
+		l.warn(FindingNoAutostart, start, message{
+			"idle Machines are stopped, and no request starts them again",
+			"Fly Proxy starts a Machine for a request only if auto_start_machines is true",
+			"set auto_start_machines = true, unless something else starts them",
+		})
 	}
 }
 
@@ -177,7 +204,7 @@ func (l *linter) service(s serviceAt) {
 func protocolFor(word string) string {
 	switch strings.ToLower(strings.TrimSpace(word)) {
 	case "http", "https", "http2", "h2", "grpc", "ws", "wss", "tls", "ssl", "websocket":
-		return `write "tcp": it carries HTTP and TLS, which the handlers of its ports speak`
+		return `write "tcp": the handlers of the ports add HTTP and TLS`
 	case "tcp/udp", "tcp+udp", "both", "any", "all":
 		return `write a [[services]] with "tcp" and another with "udp"`
 	case "quic", "http3", "h3":
@@ -195,13 +222,29 @@ func (l *linter) minimum(s serviceAt) {
 	n, at := *s.MinMachinesRunning, l.under(s.spot, "min_machines_running")
 	switch {
 	case n < 0:
-		l.warn(FindingMinimum, at, message{fmt.Sprintf("min_machines_running is %d", n), "flyctl sends any number; there is no meaning to one below zero", "use 0 or more"})
+		l.warn(FindingMinimum, at, message{
+			fmt.Sprintf("min_machines_running is %d", n),
+			"a minimum below zero has no meaning; flyctl does not check it",
+			"use 0 or more",
+		})
 	case n > huge:
-		l.warn(FindingMinimumHuge, at, message{fmt.Sprintf("min_machines_running is %d", n), "Fly Proxy never creates Machines: a minimum above their number keeps all of them awake", "use the number that is to stay awake in the primary region"})
+		l.warn(FindingMinimumHuge, at, message{
+			fmt.Sprintf("min_machines_running is %d", n),
+			"Fly Proxy never creates Machines: a minimum above their number keeps all of them awake",
+			"use the number of Machines that must stay awake in the primary region",
+		})
 	case n > 0 && !stopping(s.AutoStopMachines):
-		l.info(FindingMinimumUnused, at, message{"min_machines_running has no effect here", "the minimum holds Fly Proxy back from stopping Machines, and without auto_stop_machines it stops none", "remove it, or turn auto_stop_machines on"})
+		l.info(FindingMinimumUnused, at, message{
+			"min_machines_running has no effect here",
+			"the minimum keeps Fly Proxy from stopping Machines, and without auto_stop_machines it stops none",
+			"remove it, or turn auto_stop_machines on",
+		})
 	case n > 0 && l.def.PrimaryRegion == "":
-		l.warn(FindingMinimumRegion, at, message{"min_machines_running is set, and the file has no primary_region", "the minimum is counted in the primary region alone: without Machines there it has no effect", "set primary_region"})
+		l.warn(FindingMinimumRegion, at, message{
+			"min_machines_running is set, but the file has no primary_region",
+			"the minimum counts only Machines in the primary region: without Machines there, it has no effect",
+			"set primary_region",
+		})
 	}
 }
 
@@ -209,7 +252,8 @@ func (l *linter) concurrency(s serviceAt) {
 	at := l.under(s.spot, "concurrency")
 	if raw, ok := at.value.(string); ok {
 		l.info(FindingLegacyConcurrency, at, message{
-			fmt.Sprintf("concurrency = %s is soft limit, hard limit, counted in requests", excerpt.Quote(raw)), "flyctl still translates the old form, under [[services]] in lower case only",
+			fmt.Sprintf("concurrency = %s is the old form of soft limit and hard limit, counted in requests",
+				excerpt.Quote(raw)), "flyctl still translates the old form, but only under [[services]] in lower case",
 			"write a table with type, soft_limit and hard_limit"})
 	}
 	c := s.Concurrency
@@ -220,13 +264,22 @@ func (l *linter) concurrency(s serviceAt) {
 	switch {
 	case c.Type == "" || c.Type == machine.CountRequests:
 	case c.Type != machine.CountConnections:
-		finding := l.warn(FindingConcurrencyType, kind, message{fmt.Sprintf("concurrency does not count %s", excerpt.Quote(c.Type)), "Fly Proxy counts requests or connections; flyctl sends any word as it stands", `write "requests" or "connections"`})
+		finding := l.warn(FindingConcurrencyType, kind, message{
+			fmt.Sprintf("concurrency cannot count %s", excerpt.Quote(c.Type)),
+			"Fly Proxy counts requests or connections; flyctl does not check the word",
+			`write "requests" or "connections"`,
+		})
 		known := []string{machine.CountRequests, machine.CountConnections}
-		if word := (vocabulary{machine.CountRequests: true, machine.CountConnections: true}).onlyName(c.Type, known); word != "" {
+		if word := (spelling.Vocabulary{machine.CountRequests: true, machine.CountConnections: true}).OnlyName(
+			c.Type, known); word != "" {
 			finding.Edit = replaceValue(kind, l.quoted(kind, word))
 		}
 	case s.answersHTTP() && stopping(s.AutoStopMachines):
-		l.info(FindingConnections, kind, message{"the load of an HTTP service is counted in connections", "clients keep connections open while they are idle, and those hold the last Machine awake", `use "requests"`})
+		l.info(FindingConnections, kind, message{
+			"the load of the HTTP service is counted in connections",
+			"clients keep idle connections open, and these keep the last Machine awake",
+			`use "requests"`,
+		})
 	}
 	soft, hard := l.under(at, "soft_limit"), l.under(at, "hard_limit")
 	for _, field := range []struct {
@@ -234,11 +287,20 @@ func (l *linter) concurrency(s serviceAt) {
 		n int
 	}{{soft, c.SoftLimit}, {hard, c.HardLimit}} {
 		if field.n < 0 || field.n == 0 && field.read && field.value != nil {
-			l.warn(FindingLimit, field.spot, message{fmt.Sprintf("a limit of %d is no limit", field.n), "flyctl leaves 0 out and sends numbers below it as they are; Fly's default for the soft limit is 20", "use 1 or more, or remove it"})
+			l.warn(FindingLimit, field.spot, message{
+				fmt.Sprintf("a limit of %d is no limit", field.n),
+				"flyctl leaves out 0 and does not check numbers below it; Fly's default for the soft limit is 20",
+				"use 1 or more, or remove it",
+			})
 		}
 	}
 	if c.HardLimit > 0 && c.SoftLimit > c.HardLimit {
-		l.warn(FindingSoftOverHard, soft, message{fmt.Sprintf("soft_limit %d is above hard_limit %d", c.SoftLimit, c.HardLimit), "Fly Proxy starts another Machine above the soft limit, and turns requests away at the hard one: it is never reached", "let the hard limit be the larger, or remove it"})
+		l.warn(FindingSoftOverHard, soft, message{
+			fmt.Sprintf("soft_limit %d is above hard_limit %d", c.SoftLimit, c.HardLimit),
+			"Fly Proxy starts another Machine above the soft limit, but refuses requests at the hard limit, so the " +
+				"soft limit is never reached",
+			"make hard_limit the larger one, or remove it",
+		})
 	}
 }
 
@@ -267,8 +329,10 @@ func (l *linter) suspend(all []serviceAt) {
 			}
 			if obstacle != "" {
 				l.warn(FindingSuspend, l.under(s.spot, "auto_stop_machines"), message{
-					"Fly does not suspend Machines " + obstacle + " and stops them instead",
-					"a Machine can be suspended with up to 2 GB of memory, without swap, GPU and schedule; otherwise Fly stops it without a word", `use "stop"`})
+					"Fly cannot suspend Machines " + obstacle + ", and stops them instead",
+					"Fly suspends only Machines with at most 2 GB of memory and without swap, a GPU or a schedule; " +
+						"it silently stops others",
+					`use "stop"`})
 				break
 			}
 		}
@@ -301,8 +365,8 @@ func (l *linter) restartAlways(root spot, stops map[string]bool) {
 	for _, group := range slices.Sorted(maps.Keys(stops)) {
 		if i, ok := last[group]; ok && l.def.Restart[i].Policy == "always" {
 			l.info(FindingRestartAlways, l.under(nth(spots, i), "policy"), message{
-				fmt.Sprintf("Machines of the group %s are stopped when idle, and always restarted", excerpt.Quote(group)),
-				"people report Machines that came back after Fly Proxy had stopped them", `use "on-failure"`})
+				fmt.Sprintf("idle Machines of the group %s are stopped, but their restart policy is always", excerpt.Quote(group)),
+				"people report Machines that started again after Fly Proxy had stopped them", `use "on-failure"`})
 		}
 	}
 }

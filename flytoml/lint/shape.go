@@ -63,7 +63,8 @@ func unquoted(s spot, plain, key string, known *schema.Key) *TextEdit {
 		value = n
 	case reflect.Float64:
 		n, err := strconv.ParseFloat(word, 64)
-		if err != nil || strings.Trim(word, "0123456789.") != "" || word[0] == '.' || word[len(word)-1] == '.' || word[0] == '0' && len(word) > 1 && word[1] != '.' {
+		if err != nil || strings.Trim(word, "0123456789.") != "" || word[0] == '.' || word[len(word)-1] == '.' ||
+			word[0] == '0' && len(word) > 1 && word[1] != '.' {
 			return nil
 		}
 		value = n
@@ -92,7 +93,7 @@ func shapeFix(value any, plain string, known *schema.Key) string {
 	case reflect.TypeFor[flytoml.MachinePersistRootfs]():
 		return `write "never", "restart" or "always"`
 	case reflect.TypeFor[flytoml.Duration](), reflect.TypeFor[*flytoml.Duration]():
-		return `write a duration with a unit, as in "15s"`
+		return `write a duration with a unit, for example "15s"`
 	case nil:
 		return "correct the value"
 	}
@@ -102,19 +103,19 @@ func shapeFix(value any, plain string, known *schema.Key) string {
 	}
 	switch kind.Kind() {
 	case reflect.Float64:
-		return "write a number without quotes: a share, as in 0.33 for a third, or a whole number"
+		return "write a number without quotes: a share, for example 0.33 for a third, or a whole number"
 	case reflect.Int, reflect.Uint32:
 		if forgiven {
-			return "write a whole number without quotes: what flyctl forgives under [[services]] it does not forgive under [http_service]"
+			return "write a whole number without quotes: flyctl accepts quotes under [[services]], but not under [http_service]"
 		}
-		return "write a whole number, from 0 and without quotes"
+		return "write a whole number of 0 or more, without quotes"
 	case reflect.Bool:
 		return "write true or false, without quotes"
 	case reflect.String:
-		return "write a text in quotes"
+		return "write text in quotes"
 	case reflect.Slice:
 		if known.Keys == nil {
-			return `write a list of texts, as in ["app"]`
+			return `write a list of strings, for example ["app"]`
 		}
 		return "write a list of tables, each under a header in double brackets"
 	case reflect.Struct:
@@ -130,18 +131,21 @@ func shapeFix(value any, plain string, known *schema.Key) string {
 func misfit(value any, plain, key string, known *schema.Key) error {
 	table := map[string]any{key: legacy.Clone(value)}
 	inServices := plain == "services" || strings.HasPrefix(plain, "services.")
-	inCheck := inServices && strings.HasSuffix(plain, "_checks") || plain == "checks" || strings.HasPrefix(plain, "checks.")
+	inCheck := inServices && strings.HasSuffix(plain, "_checks") || plain == "checks" ||
+		strings.HasPrefix(plain, "checks.")
 	var err error
 	switch {
 	case known.Type == nil:
 		return nil
-	case plain == "" && slices.Contains([]string{"compute", "computes", "vm", "mount", "mounts", "metric", "metrics"}, key):
+	case plain == "" && slices.Contains([]string{"compute", "computes", "vm", "mount", "mounts", "metric",
+		"metrics"}, key):
 		_, err = legacy.Tables(value)
 		return err
 	case plain == "" && key == "env":
 		_, err = legacy.EnvStrings(value)
 		return err
-	case plain == "" && (key == "services" || key == "processes" || key == "checks" || key == "experimental" || key == "build"):
+	case plain == "" && (key == "services" || key == "processes" || key == "checks" || key == "experimental" ||
+		key == "build"):
 		return topShape(key, value)
 	case inServices && (key == "internal_port" || key == "port"):
 		err = legacy.ToInt(table, key)
@@ -167,7 +171,7 @@ func misfit(value any, plain, key string, known *schema.Key) error {
 	case plain == "experimental" && (key == "cmd" || key == "entrypoint" || key == "exec"):
 		_, err = legacy.StringList(value, key)
 		return err
-	case isVM(plain) && key == "memory", (plain == "mount" || plain == "mounts") && key == "initial_size":
+	case schema.IsVM(plain) && key == "memory", (plain == "mount" || plain == "mounts") && key == "initial_size":
 		return nil
 	case known.Keys != nil:
 		return tableShape(value, known)
@@ -182,12 +186,11 @@ func misfit(value any, plain, key string, known *schema.Key) error {
 	err = json.Unmarshal(data, reflect.New(known.Type).Interface())
 	var mismatch *json.UnmarshalTypeError
 	if errors.As(err, &mismatch) {
-		return fmt.Errorf("json: cannot unmarshal %s into a field of type %s", mismatch.Value, legacy.TypeNames().Replace(known.Type.String()))
+		return fmt.Errorf("json: cannot unmarshal %s into a field of type %s", mismatch.Value,
+			legacy.TypeNames().Replace(known.Type.String()))
 	}
 	return err
 }
-
-func isVM(plain string) bool { return plain == "vm" || plain == "compute" || plain == "computes" }
 
 func topShape(key string, value any) error {
 	switch value := value.(type) {
@@ -236,7 +239,8 @@ func tableShape(value any, known *schema.Key) error {
 	case []any:
 		for _, item := range value {
 			if _, ok := item.(map[string]any); !ok && item != nil && list {
-				return fmt.Errorf("json: cannot unmarshal an item into a field of type %s", legacy.TypeNames().Replace(known.Type.String()))
+				return fmt.Errorf("json: cannot unmarshal an item into a field of type %s",
+					legacy.TypeNames().Replace(known.Type.String()))
 			}
 		}
 		if list {
@@ -248,7 +252,8 @@ func tableShape(value any, known *schema.Key) error {
 	case bool:
 		got = fmt.Sprintf("bool %t", value)
 	}
-	return fmt.Errorf("json: cannot unmarshal %s into a field of type %s", got, legacy.TypeNames().Replace(known.Type.String()))
+	return fmt.Errorf("json: cannot unmarshal %s into a field of type %s", got,
+		legacy.TypeNames().Replace(known.Type.String()))
 }
 
 // autostop looks at a value that flyctl refuses.
@@ -282,11 +287,11 @@ func (l *linter) autostop(s spot) {
 	}
 	n := message{
 		fmt.Sprintf("auto_stop_machines cannot be %s: flyctl refuses the file", shown),
-		`flyctl takes "off", "stop" and "suspend", and true for "stop" and false for "off" without quotes`,
+		`flyctl accepts "off", "stop" and "suspend" and, without quotes, true for "stop" and false for "off"`,
 		"write one of " + right,
 	}
 	if meant != "" {
-		n.fix = fmt.Sprintf("write %q, if idle Machines are to be so treated", meant)
+		n.fix = fmt.Sprintf("did you mean %q?", meant)
 	}
 	finding := l.error(FindingAutostop, s, n)
 	// "pause" and "sleep" are guesses; the others mean one thing.

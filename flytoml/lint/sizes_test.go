@@ -13,7 +13,8 @@ import (
 // reports one that nobody gets.
 func TestSizes(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	lists := []string{"", "processes = ['api']", "processes = ['web']", "processes = ['api', 'web', 'web']", "processes = ['']", "processes = ['', 'web']"}
+	lists := []string{"", "processes = ['api']", "processes = ['web']", "processes = ['api', 'web', 'web']",
+		"processes = ['']", "processes = ['', 'web']"}
 	for range 300 {
 		var b strings.Builder
 		b.WriteString("app = 'x'\n[processes]\napi = ''\nweb = ''\n")
@@ -48,9 +49,11 @@ func TestSizes(t *testing.T) {
 // TestSizesWords: which of several counts.
 func TestSizesWords(t *testing.T) {
 	for text, want := range map[string]string{
-		"[[vm]]\nmemory_mb = 256\n[[vm]]\nmemory_mb = 512\n":                                           "vm[1] there is an earlier [[vm]] for all groups, and the first counts",
-		"[[vm]]\nprocesses = ['app']\nmemory_mb = 256\n[[vm]]\nprocesses = ['app']\nmemory_mb = 512\n": "vm[0] there is a later [[vm]] for the group 'app', and the last counts",
-		"[[vm]]\nmemory_mb = 256\n[[vm]]\nprocesses = ['app', 'app']\nmemory_mb = 512\n":               "",
+		"[[vm]]\nmemory_mb = 256\n" +
+			"[[vm]]\nmemory_mb = 512\n": "vm[1] an earlier [[vm]] is for all groups, and only the first one counts",
+		"[[vm]]\nprocesses = ['app']\nmemory_mb = 256\n[[vm]]\nprocesses = ['app']\n" +
+			"memory_mb = 512\n": "vm[0] a later [[vm]] is for the group 'app', and only the last one counts",
+		"[[vm]]\nmemory_mb = 256\n[[vm]]\nprocesses = ['app', 'app']\nmemory_mb = 512\n": "",
 	} {
 		got := ""
 		for _, finding := range Lint(parseTOML(t, text)) {

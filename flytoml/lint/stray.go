@@ -23,10 +23,10 @@ func (l *linter) isStrayService(s serviceAt) bool {
 func (l *linter) reportStray(s serviceAt) {
 	var fixes []string
 	for _, part := range []struct{ key, fix string }{
-		{"http_checks", "name [[services.http_checks]] [[http_service.checks]]"},
-		{"tcp_checks", "write [[services.tcp_checks]] as [[http_service.checks]], which are HTTP checks"},
-		{"concurrency", "name [services.concurrency] [http_service.concurrency]"},
-		{"ports", "remove [[services.ports]]: [http_service] listens on 80 and 443"},
+		{"http_checks", "rename [[services.http_checks]] to [[http_service.checks]]"},
+		{"tcp_checks", "replace [[services.tcp_checks]] with [[http_service.checks]], which are HTTP checks"},
+		{"concurrency", "rename [services.concurrency] to [http_service.concurrency]"},
+		{"ports", "remove [[services.ports]]: [http_service] always listens on 80 and 443"},
 	} {
 		if l.under(s.spot, part.key).read {
 			fixes = append(fixes, part.fix)
@@ -37,6 +37,8 @@ func (l *linter) reportStray(s serviceAt) {
 		fix = "move its keys to [http_service], or remove it"
 	}
 	l.warn(FindingStrayService, s.spot, message{
-		"this is a service of its own, without a port to send requests to, and no part of [http_service]",
-		"flyctl takes [[services]], and each table in it, for another service beside [http_service]: its checks and limits do not count for that one", fix})
+		"this is a separate service without a port to send requests to, not a part of [http_service]",
+		"flyctl reads [[services]], and each table in it, as another service: its checks and limits do not apply " +
+			"to [http_service]",
+		fix})
 }

@@ -28,13 +28,14 @@ func (l *linter) reportSwallowed(s spot, plain, key string, below, around *schem
 		title = "its own section"
 	}
 	n := message{
-		fmt.Sprintf("%s is an entry of %s here, and not a setting", excerpt.Quote(key), excerpt.Path(plain)),
-		fmt.Sprintf("it stands in the table %s, in which every name is allowed", last),
+		fmt.Sprintf("%s is an entry of %s here, not a setting", excerpt.Quote(key), excerpt.Path(plain)),
+		fmt.Sprintf("it is in the table %s, where any name is allowed", last),
 		"move it to " + title,
 	}
 	if l.file.Format() == syntax.TOML {
 		header := "[" + plain + "]"
-		n.why = fmt.Sprintf("in TOML a key belongs to the last header above it, however it is indented, and that is %s", excerpt.Path(header))
+		n.why = fmt.Sprintf(
+			"in TOML a key belongs to the last header above it, whatever its indentation, and that is %s", excerpt.Path(header))
 		n.fix += ", above " + excerpt.Path(header)
 	}
 	if l.refusal != nil && misfit(s.value, plain, key, below) != nil {

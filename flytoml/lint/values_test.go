@@ -46,7 +46,8 @@ func TestLintValuesFix(t *testing.T) {
 		"[[vm]]\npersist_rootfs = true":     `"never", "restart" or "always"`,
 	} {
 		findings := Lint(parseTOML(t, text))
-		if !slices.ContainsFunc(findings, func(f Finding) bool { return f.Code == FindingInvalid && strings.Contains(f.Fix, want) }) {
+		if !slices.ContainsFunc(findings,
+			func(f Finding) bool { return f.Code == FindingInvalid && strings.Contains(f.Fix, want) }) {
 			t.Errorf("%q: %+v, want a fix with %q", text, findings, want)
 		}
 	}
@@ -74,7 +75,9 @@ func TestVerdictLines(t *testing.T) {
 				continue
 			}
 			n++
-			if strings.Contains(finding.What, "\n") || strings.Contains(finding.What, "INJECTED\x1b") || strings.Contains(finding.What, "'; all") && !strings.Contains(finding.What, `\'; all`) && !strings.Contains(finding.What, `"x`) {
+			if strings.Contains(finding.What, "\n") || strings.Contains(finding.What,
+				"INJECTED\x1b") || strings.Contains(finding.What, "'; all") && !strings.Contains(finding.What,
+				`\'; all`) && !strings.Contains(finding.What, `"x`) {
 				t.Errorf("%q: %q", text, finding.What)
 			}
 		}
@@ -83,7 +86,8 @@ func TestVerdictLines(t *testing.T) {
 		}
 		if err := f.Validate(); err != nil {
 			for _, line := range strings.Split(err.Error(), "\n") {
-				if strings.HasPrefix(line, "INJECTED") || strings.ContainsAny(line, "\x1b\u202e") || strings.Contains(line, "'; all") && !strings.Contains(line, `\'; all`) {
+				if strings.HasPrefix(line, "INJECTED") || strings.ContainsAny(line,
+					"\x1b\u202e") || strings.Contains(line, "'; all") && !strings.Contains(line, `\'; all`) {
 					t.Errorf("%q: %q", text, err.Error())
 				}
 			}

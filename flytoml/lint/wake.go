@@ -33,12 +33,13 @@ func (l *linter) reportNeverWoken(all []serviceAt) {
 			continue
 		}
 		said[s.path] = true
-		why := "Fly Proxy starts a Machine for a connection to a port of its services, and none of them has one"
+		why := "Fly Proxy starts a Machine for a connection to a port of its services, but none of them has a port"
 		if slices.ContainsFunc(services, func(s machine.Service) bool { return s.IsUDP() && s.HasPort() }) {
-			why = "Fly Proxy starts a Machine for a TCP connection, and no datagram does"
+			why = "Fly Proxy starts a Machine for a TCP connection, but not for a datagram"
 		}
 		l.warn(FindingNoAutostart, l.under(s.spot, "auto_stop_machines"), message{
-			fmt.Sprintf("idle Machines of the group %s are stopped and no request can start them again", excerpt.Quote(group)), why,
+			fmt.Sprintf("idle Machines of the group %s are stopped, and no request can start them again",
+				excerpt.Quote(group)), why,
 			`set auto_stop_machines = "off", or give a service of the group a TCP port`})
 	}
 }

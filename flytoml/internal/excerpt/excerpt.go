@@ -17,9 +17,15 @@ const MaxQuoted = 40
 // cut after [MaxQuoted] characters.
 func Quote(s string) string { return outside.QuoteSingle(s, MaxQuoted) }
 
+// QuoteDouble is [Quote] with double quotes, as the file writes a string.
+func QuoteDouble(s string) string { return outside.Quote(s, MaxQuoted) }
+
 // QuoteWhole is [Quote] for flyctl's own sentences, which cut nothing: as far as a
 // value is ever worth reading.
 func QuoteWhole(s string) string { return outside.QuoteSingle(s, 10*MaxQuoted) }
+
+// IsVisible reports whether a reader sees the character.
+func IsVisible(r rune) bool { return outside.IsVisible(r) }
 
 // Printable shows text on one line, one rune for each: control characters and
 // bytes that are not UTF-8 become the replacement character.

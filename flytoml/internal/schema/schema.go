@@ -185,3 +185,6 @@ func (s *Key) Child(key string) (below *Key, name string) {
 	}
 	return nil, ""
 }
+
+// IsVM reports whether a path names the section with the sizes of Machines.
+func IsVM(path string) bool { return path == "vm" || path == "compute" || path == "computes" }

@@ -1,4 +1,6 @@
-package lint
+// Package spelling finds the key of a fly.toml, or the word, that a misspelled one
+// was meant to be.
+package spelling
 
 import (
 	"slices"
@@ -8,18 +10,37 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
 )
 
-// vocabulary is the words that known names are made of.
-type vocabulary map[string]bool
+// Vocabulary is the words that known names are made of.
+type Vocabulary map[string]bool
 
-// vocabularyOf are the words of the keys of all tables.
-func vocabularyOf(homes map[string][]schema.Home) vocabulary {
-	all := vocabulary{}
+// VocabularyOf are the words of the keys of all tables.
+func VocabularyOf(homes map[string][]schema.Home) Vocabulary {
+	all := Vocabulary{}
 	for name := range homes {
-		for _, word := range splitWords(name) {
+		for _, word := range SplitWords(name) {
 			all[word] = true
 		}
 	}
 	return all
+}
+
+// OnlyName is the one of the names that a name can only be; empty if there is
+// none, or more than one.
+func (v Vocabulary) OnlyName(name string, names []string) string {
+	if !isName(name) {
+		return ""
+	}
+	only, split := "", SplitWords(name)
+	for _, known := range names {
+		if d := len(name) - len(known); d > 3 || d < -6 || !v.sameName(split, known) {
+			continue
+		}
+		if only != "" {
+			return ""
+		}
+		only = known
+	}
+	return only
 }
 
 // sameName reports whether a name, split into its words, can only be a known
@@ -27,8 +48,8 @@ func vocabularyOf(homes map[string][]schema.Home) vocabulary {
 // another order, or a word misspelled. Only then may an edit replace it, so the
 // rules are narrow. Words that carry a unit, a direction or a protocol must be
 // there letter by letter, and a word more or less is another name.
-func (v vocabulary) sameName(a []string, known string) bool {
-	b := splitWords(known)
+func (v Vocabulary) sameName(a []string, known string) bool {
+	b := SplitWords(known)
 	letters := strings.Join(a, "")
 	switch {
 	case len(a) == 0:
@@ -49,15 +70,15 @@ func (v vocabulary) sameName(a []string, known string) bool {
 	return mistakes <= 2
 }
 
-// sameLetters reports whether two names differ in separators and capitals alone.
-func sameLetters(a, b string) bool {
-	return isName(a) && strings.Join(splitWords(a), "") == strings.Join(splitWords(b), "")
+// SameLetters reports whether two names differ in separators and capitals alone.
+func SameLetters(a, b string) bool {
+	return isName(a) && strings.Join(SplitWords(a), "") == strings.Join(SplitWords(b), "")
 }
 
 // isName reports whether a text is made of words and their separators: another
 // sign, as in !tcp, may mean something.
 func isName(s string) bool {
-	return len(splitWords(s)) > 0 && !strings.ContainsFunc(s, func(r rune) bool {
+	return len(SplitWords(s)) > 0 && !strings.ContainsFunc(s, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-. ", r)
 	})
 }
@@ -78,8 +99,8 @@ func sameWords(a, b []string) bool {
 	return len(a) > 1 && len(left) == 0
 }
 
-// splitWords splits a name at its separators and inner capitals.
-func splitWords(name string) []string {
+// SplitWords splits a name at its separators and inner capitals.
+func SplitWords(name string) []string {
 	var out []string
 	begin, last := -1, rune(0)
 	for i, r := range name {
@@ -118,7 +139,7 @@ const shortestTypo = 5
 
 // mistakesIn counts the typing mistakes that make word of right; ok is false if
 // word may be another word.
-func (v vocabulary) mistakesIn(word, right string) (n int, ok bool) {
+func (v Vocabulary) mistakesIn(word, right string) (n int, ok bool) {
 	switch {
 	case word == right:
 		return 0, true
