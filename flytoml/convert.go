@@ -12,43 +12,43 @@ import (
 	"github.com/google/shlex"
 )
 
-// Apply makes the configuration that `fly deploy` would give a Machine of the
-// group which has the existing one; the zero Config stands for a new Machine.
+// Apply returns the configuration that `fly deploy` would give a Machine of the
+// group whose configuration is existing. The zero Config means a new Machine.
 //
-// It sets and deletes exactly the fields flyctl takes from fly.toml: env,
-// services, checks, mounts, statics, metrics, files, stop_config, restart and
-// init's cmd, entrypoint, exec and swap_size_mb are replaced (and removed
-// where the file has none), metadata is merged, guest is replaced if a [[vm]]
-// concerns the group. Every other field stays byte for byte, unknown ones
-// included. Left to the rollout: image, the [AppImage] of a container, release
-// metadata, flyctl's version, the volumes of mounts (a mount comes back without
-// its volume, size and encryption), standbys, and a host_dedication_id without
-// [[vm]].
+// It sets and deletes exactly the fields that flyctl takes from fly.toml. It
+// replaces env, services, checks, mounts, statics, metrics, files, stop_config,
+// restart and init's cmd, entrypoint, exec and swap_size_mb, and removes those
+// that the file does not set. It merges metadata, and replaces guest if a [[vm]]
+// section applies to the group. Every other field, known or not, stays byte for
+// byte. The caller must set the rest: image, the image of the container marked
+// with [AppImage], release metadata, flyctl's version, the volumes of mounts (a
+// mount is returned without volume, size and encryption), standbys, and a
+// host_dedication_id without [[vm]].
 //
-// It fails where flyctl fails, in flyctl's words. It also fails, naming the
-// key, where flyctl would read other files (local_path, machine_config =
-// "x.json") and none were given by [File.WithFiles], where a compose file is
-// to be converted, for a group that the file does not have, and for a file of
-// more than [MaxGroups]. Its errors repeat no value of an environment, a file
-// or a check's header.
+// Where flyctl fails, Apply fails with the same words. It also fails, and names
+// the key, if flyctl would read other files (local_path, machine_config =
+// "x.json") and [File.WithFiles] was not used, if a compose file would have to be
+// converted, if the file does not have the group, and if the file has more than
+// [MaxGroups]. Errors never contain a value of an environment, the content of a
+// file, or a check's header.
 func (f *File) Apply(group string, existing machine.Config) (machine.Config, error) {
 	if f.shapeError() != nil {
 		return machine.Config{}, fmt.Errorf("can not flatten an invalid v2 application config: %w", f.shapeError())
 	}
 	if !f.def().HasGroup(group) {
-		return machine.Config{}, fmt.Errorf("the file has no process group %s, only %s",
+		return machine.Config{}, fmt.Errorf("the file has no process group %s; it has %s",
 			excerpt.Quote(group), excerpt.Line(strings.Join(f.Groups(), ", ")))
 	}
 	if n := len(f.def().Processes); n > MaxGroups {
 		return machine.Config{}, fmt.Errorf("the file has %d process groups, more than the %d allowed", n, MaxGroups)
 	}
-	if group == "" { // as flyctl's Flatten has it
+	if group == "" { // as in flyctl's Flatten
 		group = f.def().DefaultGroup()
 	}
 	return f.def().flatten(group).apply(group, existing, f.files)
 }
 
-// Services are the services that a Machine of the group would have.
+// Services returns the services that a new Machine of the group would have.
 func (f *File) Services(group string) ([]machine.Service, error) {
 	config, err := f.Apply(group, machine.Config{})
 	if err != nil {
@@ -57,7 +57,7 @@ func (f *File) Services(group string) ([]machine.Service, error) {
 	return config.Services()
 }
 
-// What of a Machine's configuration comes from fly.toml alone.
+// Parts of a Machine's configuration that come only from fly.toml.
 type (
 	wireStatic struct {
 		GuestPath     string `json:"guest_path"`
@@ -80,14 +80,15 @@ type (
 	}
 )
 
-// replacedFields come from fly.toml alone: what a Machine, or machine_config,
-// has there does not stay.
+// replacedFields returns the fields that come only from fly.toml. What the
+// Machine or machine_config has there is discarded.
 func replacedFields() []string {
 	return []string{"env", "services", "checks", "mounts", "statics", "metrics", "files", "stop_config", "restart"}
 }
 
-// apply converts a flattened definition. The order is flyctl's
-// (Config.updateMachineConfig), as it decides which of several errors shows.
+// apply converts a flattened definition. The steps have flyctl's order
+// (Config.updateMachineConfig), because it decides which of several errors is
+// reported.
 func (d *Definition) apply(group string, config machine.Config, local localFiles) (machine.Config, error) {
 	files, err := d.wireFiles(local)
 	if err != nil {
@@ -171,7 +172,7 @@ func (d *Definition) apply(group string, config machine.Config, local localFiles
 	return b.config, b.err
 }
 
-// init is what fly.toml says about init: a nil value removes the key.
+// init returns the fields of init that fly.toml decides. A nil value removes the field.
 func (d *Definition) init(group string) (map[string]any, error) {
 	var cmd []string
 	if command := d.Processes[group]; command != "" {
@@ -202,8 +203,9 @@ func (d *Definition) init(group string) (map[string]any, error) {
 	return init, nil
 }
 
-// wireFiles are the files a Machine gets. Of two for one path the later wins;
-// a later one without content removes the earlier (fly-go's MergeFiles).
+// wireFiles returns the files that a Machine gets. Of two files with the same
+// path the later wins, and a later one without content removes the earlier one
+// (fly-go's MergeFiles).
 func (d *Definition) wireFiles(local localFiles) ([]wireFile, error) {
 	var order []string
 	files := map[string]wireFile{}
@@ -250,7 +252,7 @@ func (p RestartPolicy) IsKnown() bool {
 	return err == nil
 }
 
-// wire is the Machines API's word for the policy.
+// wire returns the Machines API's word for the policy.
 func (p RestartPolicy) wire() (string, error) {
 	switch p {
 	case "always", "on-failure":
@@ -279,7 +281,7 @@ func setIfAny[T any](b *configBuilder, key string, values []T) {
 	}
 }
 
-// merge sets single fields of an object, see [machine.Config.Merge].
+// merge sets single fields of an object: see [machine.Config.Merge].
 func (b *configBuilder) merge(key string, fields map[string]any) {
 	if b.err == nil {
 		b.config, b.err = b.config.Merge(key, fields)

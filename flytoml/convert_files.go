@@ -11,36 +11,35 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 )
 
-// MaxFileSize is the most bytes that Apply reads of another file.
+// MaxFileSize is the size in bytes of the largest other file that Apply reads.
 const MaxFileSize = 1 << 20
 
-// WithFiles is a copy of the file whose conversion reads the files it names
-// from files: local_path of [[files]] and of containers, and machine_config =
-// "x.json". flyctl takes such names relative to its working directory, so
-// files is that folder. A name that is absolute or leaves the folder is
-// refused, and so is what is no regular file or larger than [MaxFileSize]. To
-// keep symbolic links from leaving the folder use [os.Root.FS]; [os.DirFS]
-// follows them.
+// WithFiles returns a copy of the file whose conversion reads the files it refers
+// to from files: local_path of [[files]] and of containers, and machine_config =
+// "x.json". flyctl resolves such names relative to its working directory, so
+// files must be that folder. Absolute names, names that leave the folder, files
+// that are not regular and files larger than [MaxFileSize] are refused. Use
+// [os.Root.FS] to keep symbolic links inside the folder; [os.DirFS] follows them.
 //
-// Without it, and for a compose file in any case, Apply refuses to convert a
-// file that names others.
+// Without WithFiles, Apply refuses to convert a file that refers to others. It
+// always refuses a compose file.
 func (f *File) WithFiles(files fs.FS) *File {
 	out := *f
 	out.files = localFiles{fs: files}
 	return &out
 }
 
-// localFiles are the files that flyctl would read beside fly.toml. The zero
-// value has none and knows that it has none.
+// localFiles are the files next to fly.toml that flyctl would read. The zero
+// value means that there is no folder to read them from.
 type localFiles struct {
 	fs      fs.FS
-	assumed func(name string) // in place of fs: takes note of a file, which is taken for an empty one
+	assumed func(name string) // used instead of fs: it receives the name, and the content is empty
 }
 
 func (l localFiles) given() bool { return l.fs != nil || l.assumed != nil }
 
-// read fails in the words of Go's os package where the file is missing, so
-// that flyctl's messages can be made of them.
+// read reads a file. If the file is missing, the error has the words of Go's os
+// package, because flyctl's messages contain them.
 func (l localFiles) read(name string) ([]byte, error) {
 	if l.assumed != nil {
 		l.assumed(name)
@@ -48,7 +47,7 @@ func (l localFiles) read(name string) ([]byte, error) {
 	}
 	clean := path.Clean(name)
 	if path.IsAbs(name) || !fs.ValidPath(clean) {
-		return nil, fmt.Errorf("%s lies outside the folder: flyctl would read it, and here it is not read",
+		return nil, fmt.Errorf("%s is outside the folder, so it is not read here (flyctl would read it)",
 			excerpt.Quote(name))
 	}
 	info, err := fs.Stat(l.fs, clean)
@@ -79,7 +78,7 @@ func (l localFiles) read(name string) ([]byte, error) {
 	return data, nil
 }
 
-// base64 is a file's content as a Machine's configuration carries it.
+// base64 returns a file's content in the encoding of a Machine's configuration.
 func (l localFiles) base64(name string) (*string, error) {
 	data, err := l.read(name)
 	if err != nil {
@@ -89,7 +88,7 @@ func (l localFiles) base64(name string) (*string, error) {
 	return &encoded, nil
 }
 
-// withoutPath leaves out of an error the cleaned name, which nobody wrote.
+// withoutPath removes the cleaned path from an error: the user wrote another spelling.
 func withoutPath(err error) error {
 	var in *fs.PathError
 	if errors.As(err, &in) {

@@ -92,20 +92,20 @@ func TestWithFilesRefuses(t *testing.T) {
 		{"[[files]]\nlocal_path = 'big'", "could not read file big: 'big' has more than the 1048576 bytes allowed"},
 		{"[[files]]\nlocal_path = 'pipe'", "could not read file pipe: 'pipe' is not a regular file and is not read"},
 		{"[[files]]\nlocal_path = '/etc/passwd'",
-			"could not read file /etc/passwd: '/etc/passwd' lies outside the folder: flyctl would read it, and here " +
-				"it is not read"},
+			"could not read file /etc/passwd: '/etc/passwd' is outside the folder, so it is not read here (flyctl " +
+				"would read it)"},
 		{"[[files]]\nlocal_path = 'dir/../../x'",
-			"could not read file dir/../../x: 'dir/../../x' lies outside the folder: flyctl would read it, and here " +
-				"it is not read"},
+			"could not read file dir/../../x: 'dir/../../x' is outside the folder, so it is not read here (flyctl " +
+				"would read it)"},
 		{"machine_config = 'none.json'", "open none.json: no such file or directory"},
 		{"machine_config = '../x.json'",
-			"'../x.json' lies outside the folder: flyctl would read it, and here it is not read"},
+			"'../x.json' is outside the folder, so it is not read here (flyctl would read it)"},
 		{"machine_config = 'bad.json'",
 			`invalid machine config "bad.json": json: cannot unmarshal number into Go struct field ` +
 				`MachineConfig.image of type string`},
 		{inline("none"), "failed to read file at none: open none: no such file or directory"},
 		{inline("../x"),
-			"failed to read file at ../x: '../x' lies outside the folder: flyctl would read it, and here it is not read"},
+			"failed to read file at ../x: '../x' is outside the folder, so it is not read here (flyctl would read it)"},
 		{`machine_config = '{"files":[{"guest_path":"/f","local_path":"none"}]}'`,
 			"failed to read file at none: open none: no such file or directory"},
 		{`machine_config = '{"files":[{"guest_path":"/f","local_path":5}]}'`,
@@ -117,7 +117,7 @@ func TestWithFilesRefuses(t *testing.T) {
 		{"[build.compose]",
 			"[build.compose] takes containers from a compose file, which is not supported here: use fly deploy"},
 		{"[build.compose]\nfile = '../c.yml'",
-			"failed to read compose file: '../c.yml' lies outside the folder: flyctl would read it, and here it is not read"},
+			"failed to read compose file: '../c.yml' is outside the folder, so it is not read here (flyctl would read it)"},
 	} {
 		var names []string
 		_, err := parseFile(t, tt.toml).WithFiles(opened{files, &names}).Apply("app", machine.Config{})

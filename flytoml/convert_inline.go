@@ -13,19 +13,19 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// AppImage is the image that [File.Apply] gives the container which is to run
-// the app's own image, where a file has containers in machine_config. It is no
-// image: the deploy replaces it.
+// AppImage marks the container that runs the app's own image. [File.Apply] sets
+// it if a file has containers in machine_config. It is not an image: the deploy
+// replaces it.
 const AppImage = "."
 
-// mergeMachineConfig lays the JSON of machine_config (the experimental
-// section's, if it has one) over a configuration, before anything else of the
-// file, and gives one container the [AppImage] (flyctl,
-// containerconfig.ParseContainerConfig). A compose file is refused: flyctl
-// makes containers of it in random order.
+// mergeMachineConfig applies the JSON of machine_config to a configuration,
+// before anything else in the file, and marks one container with [AppImage]
+// (flyctl, containerconfig.ParseContainerConfig). If [experimental] has a
+// machine_config, that one is used. A compose file is refused, because flyctl
+// converts it to containers in random order.
 //
 // The JSON is decoded over the existing configuration into one struct, as in
-// flyctl: objects are merged, lists are merged by position, unknown keys of
+// flyctl: objects are merged, lists are merged by position, and unknown keys of
 // the JSON are dropped.
 func (d *Definition) mergeMachineConfig(config machine.Config, local localFiles) (machine.Config, error) {
 	if d.Build != nil && d.Build.Compose != nil {
@@ -71,7 +71,7 @@ func (d *Definition) mergeMachineConfig(config machine.Config, local localFiles)
 		return machine.Config{}, err
 	}
 
-	for _, key := range replacedFields() { // decoded for their types' sake alone
+	for _, key := range replacedFields() { // they were decoded only to check their types
 		delete(before, key)
 		delete(after, key)
 	}
@@ -92,14 +92,15 @@ func (d *Definition) mergeMachineConfig(config machine.Config, local localFiles)
 	return machine.KeepUnknown[machineConfig](result, config, machine.ByPosition)
 }
 
-// CheckMachineConfig reports whether machine_config can be used. Files that it
-// names for the Machine are not read: assume gets their names.
+// CheckMachineConfig returns an error if machine_config cannot be used. It does
+// not read the files that machine_config refers to: it passes their names to
+// assume.
 func (d *Definition) CheckMachineConfig(assume func(name string)) error {
 	_, err := d.mergeMachineConfig(machine.Config{}, localFiles{assumed: assume})
 	return err
 }
 
-// inlineJSON is the text of machine_config.
+// inlineJSON returns the JSON of machine_config.
 func inlineJSON(source string, local localFiles) ([]byte, error) {
 	switch {
 	case strings.HasPrefix(source, "{"):
@@ -117,9 +118,9 @@ func inlineJSON(source string, local localFiles) ([]byte, error) {
 	return local.read(source)
 }
 
-// refuseCompose has flyctl's words where the compose file is missing. A section
-// that names none stands for the first that exists of some names; where none
-// does, there is nothing to refuse.
+// refuseCompose refuses a compose file, in flyctl's words if the file is missing.
+// A section without a file name means the first of some default names that
+// exists; if none exists, there is nothing to refuse.
 func refuseCompose(name string, local localFiles) error {
 	refused := errors.New(
 		"[build.compose] takes containers from a compose file, which is not supported here: use fly deploy")
@@ -140,8 +141,8 @@ func refuseCompose(name string, local localFiles) error {
 	return nil
 }
 
-// invalidInline is flyctl's message. It repeats the text as flyctl does, unless
-// secrets may stand in it.
+// invalidInline returns flyctl's message. It repeats the text as flyctl does,
+// unless the text may contain secrets.
 func invalidInline(source string, err error) error {
 	if mayHoldSecret(source) {
 		return fmt.Errorf("invalid machine config: %w", err)
@@ -149,11 +150,11 @@ func invalidInline(source string, err error) error {
 	return fmt.Errorf("invalid machine config %q: %w", source, err)
 }
 
-// The longest text of machine_config that a message repeats.
+// maxInlineQuote is the length of the longest machine_config that a message repeats.
 const maxInlineQuote = 500
 
-// mayHoldSecret reports whether a text is long, or has a word of one whose value may be a
-// secret. It is about JSON that cannot be decoded: there are no paths for [machine.IsSecret].
+// mayHoldSecret reports whether a text is long, or contains a word that suggests a
+// secret. It is for JSON that cannot be decoded, which has no paths for [machine.IsSecret].
 func mayHoldSecret(text string) bool {
 	if len(text) > maxInlineQuote {
 		return true
@@ -166,8 +167,8 @@ func mayHoldSecret(text string) bool {
 	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(lower, word) })
 }
 
-// localFile names the file on this side that a Machine's file is a copy of.
-// fly-go's structs do not have it, so flyctl reads the JSON a second time.
+// These types hold the local files that a Machine's files are copies of. fly-go's
+// structs do not have local_path, so flyctl reads the JSON a second time.
 type (
 	localFile struct {
 		GuestPath string `json:"guest_path"`
@@ -183,8 +184,8 @@ type (
 	}
 )
 
-// readLocalFiles gives the files that have no content yet, the Machine's and
-// its containers', that of the local file for the same path.
+// readLocalFiles fills the files of the Machine and its containers that have no
+// content yet, from the local file for the same path.
 func (c *machineConfig) readLocalFiles(source string, data []byte, local localFiles) error {
 	complete := !slices.ContainsFunc(c.Files, (*containerFile).empty)
 	for _, container := range c.Containers {
@@ -241,7 +242,7 @@ func fill(files []*containerFile, named []localFile, local localFiles) error {
 	return nil
 }
 
-// fieldsOf are the top-level fields of v's JSON form.
+// fieldsOf returns the top-level fields of v's JSON form.
 func fieldsOf(v any) (map[string]json.RawMessage, error) {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -252,8 +253,8 @@ func fieldsOf(v any) (map[string]json.RawMessage, error) {
 	return out, err
 }
 
-// selectContainer marks the container that gets the app's image: the named
-// one, else app, else the first. All others need an image.
+// selectContainer marks the container that gets the app's image: the one with the
+// given name, else the one named app, else the first. All others must have an image.
 func (c *machineConfig) selectContainer(name string) error {
 	if len(c.Containers) == 0 {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// machineConfig is fly-go's MachineConfig. The names of the types that are its
-// parts are fly-go's in lower case, or stand in flyGoNames.
+// machineConfig is fly-go's MachineConfig. The types of its fields have fly-go's
+// names in lower case, except for those in flyGoNames.
 type machineConfig struct {
 	Env                     map[string]string       `json:"env,omitempty"`
 	Mounts                  []machine.Mount         `json:"mounts,omitempty"`
@@ -216,12 +216,14 @@ type (
 	}
 )
 
-// empty tells that a file has no content yet. A null entry has nothing to fill.
+// empty reports whether a file has no content yet. A null entry is not empty, because there is
+// nothing to fill.
 func (f *containerFile) empty() bool {
 	return f != nil && f.RawValue == nil && f.SecretName == nil
 }
 
-// flyGoNames are fly-go's names of types where they are not ours in capitals.
+// flyGoNames maps our type names to fly-go's, where they differ in more than the case of the
+// first letter.
 func flyGoNames() map[string]string {
 	return map[string]string{
 		"Port":            "MachinePort",
@@ -254,8 +256,8 @@ var (
 		"volumeResource.", "VolumeResource.")
 )
 
-// inFlyGosWords gives a type mismatch the names that flyctl's message has
-// where it decodes one of fly-go's structs.
+// inFlyGosWords rewrites a type mismatch with the names of fly-go's structs, as
+// flyctl's message has them.
 func inFlyGosWords(err error) error {
 	var mismatch *json.UnmarshalTypeError
 	if !errors.As(err, &mismatch) {

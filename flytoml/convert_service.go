@@ -11,8 +11,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// Service is the service that [http_service] stands for: TCP on 80 and 443,
-// with force_https on the one and TLS options on the other.
+// Service returns [http_service] as a plain service: TCP on ports 80 and 443,
+// with force_https on 80 and the TLS options on 443.
 func (s *HTTPService) Service() Service {
 	http, https := 80, 443
 	return Service{
@@ -39,6 +39,7 @@ func (s *HTTPService) Service() Service {
 	}
 }
 
+// ToMachine returns the service as a Machine's configuration has it.
 func (s Service) ToMachine() machine.Service {
 	out := machine.Service{
 		Protocol:           s.Protocol,
@@ -72,7 +73,7 @@ func (c *ServiceTCPCheck) wire() machine.Check {
 	}
 }
 
-// wire passes the method as it is written; top-level checks raise its case.
+// wire keeps the method as it is written. Top-level checks convert it to upper case.
 func (c *ServiceHTTPCheck) wire() machine.Check {
 	kind := "http"
 	return machine.Check{
@@ -89,7 +90,7 @@ func (c *ServiceHTTPCheck) wire() machine.Check {
 	}
 }
 
-// wireHeaders are sorted by name; flyctl sends them in random order.
+// wireHeaders returns the headers sorted by name. flyctl sends them in random order.
 func wireHeaders(headers map[string]string) []machine.Header {
 	var out []machine.Header
 	for _, name := range slices.Sorted(maps.Keys(headers)) {

@@ -13,9 +13,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// wire leaves out what is not in fly.toml: the volume, its size, encryption.
-// Sizes that do not parse count as zero, as in flyctl, which refuses them in
-// validation.
+// wire returns the mount without what fly.toml does not decide: the volume, its
+// size and its encryption. A size that does not parse counts as zero, as in
+// flyctl, which reports it in validation.
 func (m Mount) wire() machine.Mount {
 	increment, _ := gigabytes(m.AutoExtendSizeIncrement)
 	limit, _ := gigabytes(m.AutoExtendSizeLimit)
@@ -28,8 +28,8 @@ func (m Mount) wire() machine.Mount {
 	}
 }
 
-// InitialGB is the size in GB that a new volume for the mount gets, 1 where the
-// file says nothing (flyctl's default).
+// InitialGB returns the size in GB of a new volume for the mount. The default is 1, as in
+// flyctl.
 func (m Mount) InitialGB() int {
 	size, err := gigabytes(m.InitialSize)
 	if err != nil || size < 1 {
@@ -38,8 +38,8 @@ func (m Mount) InitialGB() int {
 	return size
 }
 
-// gigabytes reads a volume's size: a bare number is gigabytes, units are
-// decimal. Empty is zero.
+// gigabytes reads a volume's size. A plain number is in GB, and units are
+// decimal. The empty string is zero.
 func gigabytes(s string) (int, error) {
 	if s == "" {
 		return 0, nil
@@ -47,7 +47,7 @@ func gigabytes(s string) (int, error) {
 	return parseSize(s, units.FromHumanSize, units.GB)
 }
 
-// Megabytes reads a Machine's memory: a bare number is MiB, units are binary.
+// Megabytes reads a Machine's memory. A plain number is in MiB, and units are binary.
 func Megabytes(s string) (int, error) { return parseSize(s, units.RAMInBytes, units.MiB) }
 
 func parseSize(s string, parse func(string) (int64, error), unit int) (int, error) {
@@ -61,8 +61,8 @@ func parseSize(s string, parse func(string) (int64, error), unit int) (int, erro
 	return int(bytes) / unit, nil
 }
 
-// Guest is the size of the group's Machines, nil if the file says nothing:
-// what `fly scale` set is kept then.
+// Guest returns the size of the group's Machines. It is nil if the file does not
+// set one; then the size set by `fly scale` is kept.
 func (d *Definition) Guest() (*machine.Guest, error) {
 	if len(d.VM) == 0 {
 		return nil, nil
@@ -95,7 +95,7 @@ func (d *Definition) Guest() (*machine.Guest, error) {
 		}
 		guest.MemoryMB = mb
 	}
-	// Single fields win over the size and over memory; zero says nothing.
+	// Single fields win over size and memory. Zero means that the field is not set.
 	override(&guest.CPUKind, own.CPUKind)
 	override(&guest.CPUs, own.CPUs)
 	override(&guest.MemoryMB, own.MemoryMB)
@@ -117,7 +117,7 @@ func override[T comparable](value *T, with T) {
 	}
 }
 
-// preset is a named Machine size (fly-go's MachinePresets).
+// preset returns the Machine size with a name (fly-go's MachinePresets).
 func preset(name string) (*machine.Guest, error) {
 	all := MachineSizes()
 	if guest, ok := all[name]; ok {
@@ -139,7 +139,7 @@ func preset(name string) (*machine.Guest, error) {
 		"invalid machine preset requested, %s, expected to start with 'shared' or 'performance'", excerpt.QuoteWhole(name))
 }
 
-// MachineSizes are the sizes with a name (fly-go's MachinePresets).
+// MachineSizes returns the sizes that have a name (fly-go's MachinePresets).
 func MachineSizes() map[string]machine.Guest {
 	all := map[string]machine.Guest{}
 	for _, cpus := range []int{1, 2, 4, 6, 8} {

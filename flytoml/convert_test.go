@@ -257,7 +257,7 @@ func TestApplyRefuses(t *testing.T) {
 		{"container = 'web'\nmachine_config = '{\"containers\":[{\"name\":\"app\"}]}'", `container "web" not found`},
 		{"machine_config = '{\"containers\":[{\"name\":\"app\"},{\"name\":\"b\"}]}'",
 			`container "b" must have an image specified`},
-		{"processes.web = ''", "the file has no process group 'app', only web"},
+		{"processes.web = ''", "the file has no process group 'app'; it has web"},
 	} {
 		_, err := parseFile(t, tt.toml).Apply("app", machine.Config{})
 		if err == nil || err.Error() != tt.want {

@@ -14,12 +14,12 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
-// define makes a Definition of a decoded document as flyctl does: translate
-// old spellings in the generic document, write it as JSON, read the JSON. The
-// detour is the rule: encoding/json matches key names in any case, refuses a
-// quoted number, and drops what it does not know, and flyctl with it.
+// define makes a Definition from a decoded document as flyctl does: it translates
+// old spellings in the generic document, writes it as JSON, and reads the JSON.
+// The detour through JSON is deliberate: encoding/json matches key names in any
+// case, refuses a quoted number, and drops unknown keys, and so flyctl does too.
 //
-// On an error the Definition holds the app alone, as flyctl's does.
+// On an error only App is set in the Definition, as in flyctl.
 func define(doc map[string]any) (*Definition, error) {
 	def := &Definition{}
 	err := func() error {
@@ -40,7 +40,7 @@ func define(doc map[string]any) (*Definition, error) {
 	return def, nil
 }
 
-// inFlyctlsWords gives a type mismatch the names that flyctl's message has.
+// inFlyctlsWords rewrites a type mismatch with the type names that flyctl's message has.
 func inFlyctlsWords(err error) error {
 	var mismatch *json.UnmarshalTypeError
 	if !errors.As(err, &mismatch) {
@@ -72,15 +72,15 @@ func inFlyctlsWords(err error) error {
 		mismatch.Value, name, mismatch.Field, legacy.TypeNames().Replace(mismatch.Type.String()))
 }
 
-// Duration is a length of time. In JSON it is a Go duration string; a bare
-// number means nanoseconds (the patches turn those that mean milliseconds or
-// seconds into strings before).
+// Duration is a length of time. In JSON it is a Go duration string, or a number
+// of nanoseconds. (Keys that mean milliseconds or seconds were turned into
+// strings before: see package legacy.)
 type Duration time.Duration
 
-// String is the Go form, 1m30s.
+// String returns the duration as Go writes it: 1m30s.
 func (d Duration) String() string { return time.Duration(d).String() }
 
-// MarshalJSON writes the Go form.
+// MarshalJSON writes the String form.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
 
 // UnmarshalJSON reads a Go duration string or a number of nanoseconds.
@@ -106,7 +106,7 @@ func (d *Duration) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// text is the duration as a Machine's configuration has it, nil for nil.
+// text returns the duration as a Machine's configuration has it, nil for nil.
 func (d *Duration) text() *string {
 	if d == nil {
 		return nil
@@ -115,10 +115,11 @@ func (d *Duration) text() *string {
 	return &s
 }
 
-// Autostop is auto_stop_machines: a boolean (stop or off) or a word.
+// Autostop is auto_stop_machines: a boolean (true is stop, false is off) or one of off, stop
+// and suspend.
 type Autostop machine.Autostop
 
-// MarshalJSON writes the form of fly-go: false, true or "suspend".
+// MarshalJSON writes what fly-go writes: false, true or "suspend".
 func (a Autostop) MarshalJSON() ([]byte, error) { return machine.Autostop(a).MarshalJSON() }
 
 // UnmarshalJSON reads a boolean or one of off, stop and suspend.
@@ -129,7 +130,7 @@ func (a *Autostop) UnmarshalJSON(data []byte) error {
 	return errors.New("autostop value is not a valid bool or string")
 }
 
-// UnmarshalJSON reads a word or the number that stands for it.
+// UnmarshalJSON reads a word, or the number that flyctl accepts for it.
 func (p *MachinePersistRootfs) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil

@@ -4,10 +4,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// Definition is a fly.toml as flyctl understands it, old spellings translated.
-// Keys that flyctl does not know are not in it. The shapes are those of
-// flyctl's appconfig.Config, and so are the JSON names: a release's stored
-// definition is this document.
+// Definition is a fly.toml as flyctl understands it, with old spellings
+// translated and without keys that flyctl does not know. The fields and their
+// JSON names are those of flyctl's appconfig.Config; the definition stored with a
+// release has this form.
 type Definition struct {
 	App            string    `json:"app,omitempty"`
 	PrimaryRegion  string    `json:"primary_region,omitempty"`
@@ -52,7 +52,7 @@ type Experimental struct {
 	MachineConfig  string   `json:"machine_config,omitempty"`
 }
 
-// Attached names secrets of attached apps that are exported to this one.
+// Attached lists secrets of attached apps that are exported to this one.
 type Attached struct {
 	Secrets AttachedSecrets `json:"secrets,omitzero"`
 }
@@ -107,7 +107,7 @@ type Mount struct {
 	Processes               []string `json:"processes,omitempty"`
 }
 
-// HTTPService is the [http_service] section: ports 80 and 443 are implied.
+// HTTPService is the [http_service] section. Its ports are always 80 and 443.
 type HTTPService struct {
 	InternalPort       int                    `json:"internal_port,omitempty"`
 	ForceHTTPS         bool                   `json:"force_https,omitempty"`
@@ -157,8 +157,8 @@ type ServiceHTTPCheck struct {
 	HTTPHeaders       map[string]string `json:"headers,omitempty"` // may hold secrets
 }
 
-// ServiceMachineCheck is a test Machine that `fly deploy` runs. It is not part
-// of a Machine's configuration.
+// ServiceMachineCheck describes a test Machine that `fly deploy` runs. It is not
+// part of a Machine's configuration.
 type ServiceMachineCheck struct {
 	Command     []string  `json:"command,omitempty"`
 	Image       string    `json:"image,omitempty"`
@@ -183,8 +183,8 @@ type ToplevelCheck struct {
 	Processes         []string          `json:"processes,omitempty"`
 }
 
-// GuestFile is one [[files]] section. Processes has no effect in flyctl: every
-// group gets every file.
+// GuestFile is one [[files]] section. flyctl ignores Processes: every group gets
+// every file.
 type GuestFile struct {
 	GuestPath  string   `json:"guest_path,omitempty"`
 	LocalPath  string   `json:"local_path,omitempty"`
@@ -211,7 +211,7 @@ type Compute struct {
 	Processes []string `json:"processes,omitempty"`
 }
 
-// MachineGuest is the part of [[vm]] that has the names of a Machine's guest.
+// MachineGuest holds the keys of [[vm]] that a Machine's guest has under the same names.
 type MachineGuest struct {
 	CPUKind          string               `json:"cpu_kind,omitempty"`
 	CPUs             int                  `json:"cpus,omitempty"`
@@ -241,7 +241,7 @@ type Metrics struct {
 	Processes []string `json:"processes,omitempty"`
 }
 
-// MachineMetrics is where Fly scrapes a Machine's metrics.
+// MachineMetrics says where Fly scrapes a Machine's metrics.
 type MachineMetrics struct {
 	Port  int    `json:"port,omitempty"`
 	Path  string `json:"path,omitempty"`

@@ -8,8 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// appendJSON writes a decoded document as json.Marshal does, byte for byte. It
-// writes itself what documents mostly hold, and leaves the rest to json.
+// appendJSON appends the JSON form of a decoded document, byte for byte what
+// json.Marshal writes. It writes the common types itself, which is faster, and
+// leaves the rest to json.Marshal.
 func appendJSON(out []byte, value any) ([]byte, error) {
 	switch value := value.(type) {
 	case nil:
@@ -61,8 +62,9 @@ func appendList[T any](out []byte, list []T, null bool) ([]byte, error) {
 	return append(out, ']'), nil
 }
 
-// appendTable writes the keys in order: among keys that differ in case alone
-// the last one counts when they are read, and of several errors the first.
+// appendTable writes the keys in sorted order, as json.Marshal does. The order
+// matters: of keys that differ only in case the last one wins when they are read,
+// and of several errors the first is reported.
 func appendTable[T any](out []byte, table map[string]T) ([]byte, error) {
 	if table == nil {
 		return append(out, "null"...), nil
@@ -92,7 +94,7 @@ func appendString(out []byte, s string) []byte {
 		if b := s[i]; b < ' ' || b >= utf8.RuneSelf || b == '"' || b == '\\' || b == '<' || b == '>' || b == '&' {
 			data, err := json.Marshal(s)
 			if err != nil {
-				data = []byte(`""`) // a string has no reason to fail
+				data = []byte(`""`) // does not happen: marshaling a string cannot fail
 			}
 			return append(out, data...)
 		}

@@ -11,37 +11,37 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-// MaxSize is the most bytes that Parse reads.
+// MaxSize is the size in bytes of the largest file that Parse reads.
 const MaxSize = 1 << 20
 
-// MaxGroups is the most process groups that Apply converts: each of them gets
-// all of the file's environment.
+// MaxGroups is the largest number of process groups that Apply converts. Each group gets a copy
+// of the whole environment.
 const MaxGroups = 1000
 
-// File is a fly.toml, fly.json or fly.yaml as it was read: its bytes, and what they say. It is
-// immutable, and safe for concurrent use.
+// File is a parsed fly.toml, fly.json or fly.yaml: its bytes and its content. It is immutable
+// and safe for concurrent use.
 type File struct {
 	name   string
 	format syntax.Format
 	data   []byte
-	doc    map[string]any // as its format's decoder has it; nobody may change it
-	files  localFiles     // what the conversion may read beside it
+	doc    map[string]any // as decoded; must not be changed
+	files  localFiles     // other files that the conversion may read
 
-	// The definition and why flyctl would not accept doc's shape, made when they
-	// are first asked for: an edit does without.
+	// define returns the definition, and the error if flyctl would not accept doc's shape. Both
+	// are computed on first use, because an edit does not need them.
 	define func() (*Definition, error)
 }
 
-// Parse reads a file. The name is used in messages and decides the format, as
-// it does for flyctl: *.json is JSON, *.yaml is YAML, everything else is TOML,
-// fly.yml too.
+// Parse reads a file. The name is used in messages and decides the format, as in
+// flyctl: *.json is JSON, *.yaml is YAML, everything else (fly.yml too) is TOML.
 //
-// An error is a [*syntax.Error]: flyctl could not read the file either, or it is
-// larger than [MaxSize], nested deeper than [MaxDepth], or made to keep a
-// decoder busy. A file that flyctl reads but does not accept as a configuration
-// is read; see [File.Definition] and [File.Validate]. So is one with bytes that
-// no edit can keep: line ends of CR alone and several documents in YAML, say.
-// Package edit refuses it.
+// The error is a [*syntax.Error]. Parse fails if flyctl could not read the file
+// either, or if the file is larger than [MaxSize], nested deeper than
+// [syntax.MaxDepth], or built to make a decoder slow. It does not fail for a file
+// that flyctl can read but does not accept as a configuration; [File.Definition]
+// and [File.Validate] do. Nor does it fail for a file that cannot be edited
+// without damage, such as YAML with CR line endings or several documents; package
+// edit refuses those.
 func Parse(name string, data []byte) (*File, error) {
 	if len(data) > MaxSize {
 		return nil, &syntax.Error{Name: name,
@@ -55,7 +55,7 @@ func Parse(name string, data []byte) (*File, error) {
 	if err != nil {
 		err.Name = name
 		if syntax.IsMisnamed(name) {
-			err.Reason += "; flyctl reads a file of this name as TOML: rename it, as in fly.yaml or fly.json"
+			err.Reason += "; flyctl reads a file with this name as TOML: rename it to fly.yaml or fly.json"
 		}
 		return nil, err
 	}
@@ -64,32 +64,32 @@ func Parse(name string, data []byte) (*File, error) {
 	return f, nil
 }
 
-// FileOf is a file that says what a definition says, without a text and without
-// a document. It shares the definition.
+// FileOf returns a file with the given definition, and without text or document.
+// The file shares the definition.
 func FileOf(def *Definition) *File {
 	return &File{name: "fly.toml", define: func() (*Definition, error) { return def, nil }}
 }
 
-// Name is the name the file was read under.
+// Name returns the name the file was read under.
 func (f *File) Name() string { return f.name }
 
 // Bytes returns a copy of the file's bytes.
 func (f *File) Bytes() []byte { return bytes.Clone(f.data) }
 
-// Format is the format that the file's name stands for.
+// Format returns the format that the file has by its name.
 func (f *File) Format() syntax.Format { return f.format }
 
-// Document is the file as its format's decoder has it, before old spellings are
-// translated. Callers must not change it.
+// Document returns the file as decoded, before old spellings are translated.
+// Callers must not change it.
 func (f *File) Document() map[string]any { return f.doc }
 
-// SHA256 is the hexadecimal digest of the file's bytes.
+// SHA256 returns the hexadecimal digest of the file's bytes.
 func (f *File) SHA256() string {
 	sum := sha256.Sum256(f.data)
 	return hex.EncodeToString(sum[:])
 }
 
-// App is the app the file names, empty if it names none.
+// App returns the name of the app in the file, empty if there is none.
 func (f *File) App() string { return f.def().App }
 
 var appName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
@@ -97,14 +97,13 @@ var appName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 // IsAppName reports whether an app can have the name.
 func IsAppName(name string) bool { return appName.MatchString(name) }
 
-// def is the document as flyctl understands it; it holds the app alone if
-// there is a shapeError.
+// def returns the document as flyctl understands it. If there is a shapeError, only App is set.
 func (f *File) def() *Definition {
 	def, _ := f.define()
 	return def
 }
 
-// shapeError tells why flyctl would not accept the document's shape.
+// shapeError returns why flyctl would not accept the document's shape, nil if it would.
 func (f *File) shapeError() error {
 	_, err := f.define()
 	return err

@@ -55,11 +55,11 @@ func TestParseRefuses(t *testing.T) {
 		line       string
 	}{
 		{"fly.YAML", "app: x", 1, 4, "rename it", "app: x"},
-		{"fly.yml", "app: x", 1, 4, "flyctl reads a file of this name as TOML", "app: x"},
+		{"fly.yml", "app: x", 1, 4, "flyctl reads a file with this name as TOML", "app: x"},
 		{"fly.toml", "app = \"x\"\nport = = 1\n", 2, 8, "at start of value", "port = = 1"},
 		{"fly.toml", "\xef\xbb\xbfapp = \"x\"\n", 1, 1, "byte order mark", "\uFFFDapp = \"x\""},
 		{"fly.toml", "app = \"x\"\n# a\x00b\n", 2, 4, "NUL", "# a\uFFFDb"},
-		{"fly.toml", "app = \"x\"\rb = 1\r", 1, 10, "CR alone", "app = \"x\"\uFFFDb = 1"},
+		{"fly.toml", "app = \"x\"\rb = 1\r", 1, 10, "CR only", "app = \"x\"\uFFFDb = 1"},
 		{"fly.toml", "app = \"x\"\r\nenv.A = \"\xff\"\r\n", 2, 10, "not valid UTF-8", "env.A = \"\uFFFD\""},
 		{"fly.toml", "a = " + strings.Repeat("[", 65) + strings.Repeat("]", 65), 1, 69, "nested deeper than 64", "a = "},
 		{"fly.toml", strings.Repeat("a.", 70) + "a = 1", 1, 128, "nested deeper than 64", ".a."},

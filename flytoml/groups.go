@@ -6,12 +6,12 @@ import (
 	"sync"
 )
 
-// DefaultGroup is the group that a file without [processes] has.
+// DefaultGroup is the only group of a file without [processes].
 const DefaultGroup = "app"
 
-// Definition is the file as flyctl understands it. The error says, in flyctl's
-// words, why flyctl could not decode it; every conversion fails then, and the
-// Definition holds the app alone. The result is the caller's own.
+// Definition returns the file as flyctl understands it. The error says, in
+// flyctl's words, why flyctl could not decode it; then only App is set, and every
+// conversion fails. Callers may change the result.
 func (f *File) Definition() (*Definition, error) {
 	if f.doc == nil {
 		return f.define()
@@ -19,21 +19,22 @@ func (f *File) Definition() (*Definition, error) {
 	return define(f.doc)
 }
 
-// SharedDefinition is [File.Definition] without the copy: callers must not
-// change it.
+// SharedDefinition returns the same as [File.Definition], but without copying:
+// callers must not change it.
 func (f *File) SharedDefinition() (*Definition, error) { return f.define() }
 
-// Groups are the process groups, sorted: the keys of [processes], or app.
+// Groups returns the process groups, sorted: the keys of [processes], or "app" if there are
+// none.
 func (f *File) Groups() []string { return f.def().Groups() }
 
-// DefaultGroup is the group that sections without processes belong to: app if
-// there is one, else the first by name.
+// DefaultGroup returns the group of sections without processes: "app" if the file
+// has that group, else the first group by name.
 func (f *File) DefaultGroup() string { return f.def().DefaultGroup() }
 
-// PrimaryRegion is primary_region, empty if the file has none.
+// PrimaryRegion returns primary_region, empty if the file has none.
 func (f *File) PrimaryRegion() string { return f.def().PrimaryRegion }
 
-// ReleaseCommand is the [deploy] section's release_command, empty if none.
+// ReleaseCommand returns the [deploy] section's release_command, empty if there is none.
 func (f *File) ReleaseCommand() string {
 	if f.def().Deploy == nil {
 		return ""
@@ -41,8 +42,8 @@ func (f *File) ReleaseCommand() string {
 	return f.def().Deploy.ReleaseCommand
 }
 
-// HasService reports whether one of the process groups has a service; any, if
-// none is given. A group that cannot be converted is not called empty.
+// HasService reports whether one of the given process groups has a service; no
+// groups mean all. It also reports true if a group cannot be converted.
 func (f *File) HasService(groups ...string) bool {
 	if len(groups) == 0 {
 		groups = f.Groups()
@@ -55,6 +56,7 @@ func (f *File) HasService(groups ...string) bool {
 	return false
 }
 
+// Groups returns the process groups, sorted: see [File.Groups].
 func (d *Definition) Groups() []string {
 	if len(d.Processes) == 0 {
 		return []string{DefaultGroup}
@@ -62,7 +64,7 @@ func (d *Definition) Groups() []string {
 	return slices.Sorted(maps.Keys(d.Processes))
 }
 
-// HasGroup tells whether the definition has a process group.
+// HasGroup reports whether the definition has a process group.
 func (d *Definition) HasGroup(name string) bool {
 	if len(d.Processes) == 0 {
 		return name == DefaultGroup
@@ -71,6 +73,7 @@ func (d *Definition) HasGroup(name string) bool {
 	return ok
 }
 
+// DefaultGroup returns the group of sections without processes: see [File.DefaultGroup].
 func (d *Definition) DefaultGroup() string {
 	if d.HasGroup(DefaultGroup) {
 		return DefaultGroup
@@ -84,14 +87,14 @@ func (d *Definition) DefaultGroup() string {
 	return first
 }
 
-// flatten is what of the definition concerns one group (flyctl's
-// Config.Flatten). The sections' processes stay as they are: nobody reads them
-// any more. It shares memory with d.
+// flatten returns the part of the definition that applies to one group (flyctl's
+// Config.Flatten). It shares memory with d, and leaves the sections' Processes as
+// they are; nothing reads them afterwards.
 //
-// [env], [[statics]], stop settings and swap are every group's. So are
+// [env], [[statics]], stop settings and swap apply to every group. So do
 // [[files]]: flyctl merges them before it looks at their processes.
 func (d *Definition) flatten(group string) *Definition {
-	// Asked for each section, and in a file of many groups for each of them.
+	// This runs for each section, and in a file with many groups for each group too.
 	standard := sync.OnceValue(func() bool { return group == d.DefaultGroup() })
 	belongs := func(processes []string) bool {
 		return slices.Contains(processes, group) ||
@@ -124,17 +127,16 @@ func (d *Definition) flatten(group string) *Definition {
 	return &out
 }
 
-// VMChoice tells which [[vm]] section a group gets, by its index: the last of
-// those that name the group (flyctl's lo.MaxBy), else the first that is for it
-// without its name.
+// VMChoice is the choice of a [[vm]] section for each group: the last section
+// that names the group (flyctl's lo.MaxBy), else the first one that applies
+// without naming it. Sections are given by their index.
 type VMChoice struct {
-	Named    map[string]int // the last that names a group
-	General  int            // the first without processes; -1 if there is none
-	standard int            // the first for the default group, without its name; -1 if there is none
+	Named    map[string]int // by group: the last section that names it
+	General  int            // the first section without processes, -1 if there is none
+	standard int            // the first section for the default group that does not name it, -1 if there is none
 }
 
-// VMChoice looks at the sections once. Of the names that they have it keeps
-// those that are wanted.
+// VMChoice makes the choice. Named has only the groups that are wanted.
 func (d *Definition) VMChoice(wanted func(group string) bool) VMChoice {
 	s := VMChoice{map[string]int{}, -1, -1}
 	for i, vm := range d.VM {
@@ -156,8 +158,8 @@ func (d *Definition) VMChoice(wanted func(group string) bool) VMChoice {
 	return s
 }
 
-// Of is the section of a group, -1 if it has none; standard tells whether the
-// group is the default one.
+// Of returns the index of a group's section, -1 if it has none. standard reports
+// whether the group is the default group.
 func (s VMChoice) Of(group string, standard func() bool) int {
 	i, ok := s.Named[group]
 	switch {
@@ -179,8 +181,8 @@ func filter[T any](all []T, keep func(T) bool) []T {
 	return kept
 }
 
-// AllServices are the services in the order flyctl sends them: http_service
-// first, as the service it stands for.
+// AllServices returns the services in the order in which flyctl sends them.
+// http_service comes first, as a plain service.
 func (d *Definition) AllServices() []Service {
 	var all []Service
 	if d.HTTPService != nil {

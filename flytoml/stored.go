@@ -12,9 +12,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-// FromDefinition is the file that a definition in JSON stands for, as a release
-// stores it: the document without what is null, or empty at its top. The file
-// has no text.
+// FromDefinition returns the file for a definition in JSON as a release stores
+// it. Null values and empty sections at the top level are left out. The file has
+// no text.
 func FromDefinition(name string, definition json.RawMessage) (*File, error) {
 	decoder := json.NewDecoder(bytes.NewReader(definition))
 	decoder.UseNumber()
@@ -26,7 +26,7 @@ func FromDefinition(name string, definition json.RawMessage) (*File, error) {
 		return nil, errors.New("stored definition: it is null")
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("stored definition: text after its end")
+		return nil, errors.New("stored definition: there is text after the JSON value")
 	}
 	if syntax.Depth(stored, syntax.MaxDepth+1) > syntax.MaxDepth {
 		return nil, fmt.Errorf("stored definition: nested deeper than %d levels", syntax.MaxDepth)
@@ -40,8 +40,8 @@ func FromDefinition(name string, definition json.RawMessage) (*File, error) {
 	return &File{name: name, doc: doc, define: sync.OnceValues(func() (*Definition, error) { return define(doc) })}, nil
 }
 
-// asTOML makes of a decoded JSON value what TOML would have in its place: no
-// null, and whole numbers that are integers.
+// asTOML converts a decoded JSON value to what a TOML decoder returns: without
+// nulls, and with whole numbers as integers.
 func asTOML(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -72,8 +72,8 @@ func asTOML(value any) any {
 	return value
 }
 
-// isEmpty reports whether a section at the top says nothing. An empty
-// [http_service] is a service all the same.
+// isEmpty reports whether a top-level section has no content. An empty
+// [http_service] is not empty: it makes a service.
 func isEmpty(key string, value any) bool {
 	switch value := value.(type) {
 	case []any:

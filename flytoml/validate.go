@@ -14,23 +14,24 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
-// InvalidError says that flyctl would refuse a file which it can read.
+// InvalidError means that flyctl can read a file and would refuse it.
 type InvalidError struct {
 	// Reason is the verdict: "invalid app configuration", or why the file's
 	// shape could not be decoded.
 	Reason string
-	// Text is what `fly config validate` prints, without colors: one finding
-	// a line, warnings included, the reason last. It quotes the file, where what
-	// cannot be seen is escaped. Findings past 1 MiB are left out.
+	// Text is what `fly config validate` prints, without colors: one finding per
+	// line, including warnings, and the reason at the end. In quotes from the
+	// file, invisible characters are escaped. Findings after the first 1 MiB are
+	// left out.
 	Text string
 
-	message string // Text with the quotes of the file escaped, so that none ends early
+	message string // Text with quotes in names from the file escaped too
 }
 
-// The most of flyctl's text that the error's own message repeats.
+// maxInvalid is the most bytes of flyctl's text that Error returns.
 const maxInvalid = 2000
 
-// Error is flyctl's text, shortened.
+// Error returns flyctl's text, shortened.
 func (e *InvalidError) Error() string {
 	text := strings.ToValidUTF8(e.message[:min(len(e.message), maxInvalid)], "")
 	if text != e.message {
@@ -39,9 +40,9 @@ func (e *InvalidError) Error() string {
 	return text
 }
 
-// Validate refuses what `fly config validate` refuses (flyctl, Config.Validate)
-// with an [*InvalidError]. As there, a file can be valid and yet fail to
-// convert: an unknown VM size, a check without a port.
+// Validate returns an [*InvalidError] if `fly config validate` would refuse the
+// file (flyctl, Config.Validate). As in flyctl, a valid file can still fail to
+// convert, because of an unknown VM size or a check without a port.
 func (f *File) Validate() error {
 	v := validation{}
 	v.all(f.name, f.def())
@@ -58,17 +59,17 @@ func (f *File) Validate() error {
 	return &InvalidError{Reason: reason, Text: v.text.String() + end, message: quoted.text.String() + end}
 }
 
-// Verdict is what flyctl's validation prints of a definition, one finding a
-// line, warnings included, and whether it refuses the definition. In text from
-// the definition, what cannot be seen is escaped, and so are quotes. It is for
-// parts of a definition, too.
+// Verdict returns what flyctl's validation prints for a definition, one finding
+// per line, including warnings, and whether flyctl refuses the definition. In
+// text from the definition, invisible characters and quotes are escaped. The
+// definition may be incomplete.
 func (d *Definition) Verdict() (text string, refused bool) {
 	v := validation{quoted: true}
 	v.sections(d)
 	return v.text.String(), v.failed
 }
 
-// all is what flyctl prints of a file before its reason.
+// all collects what flyctl prints for a file before the reason.
 func (v *validation) all(name string, d *Definition) {
 	v.warn("Validating %s\n", name)
 	v.sections(d)
@@ -87,14 +88,14 @@ func (v *validation) sections(d *Definition) {
 }
 
 // validation collects findings in flyctl's words and order. Text from the file is
-// on one line in them, with what cannot be seen escaped.
+// put on one line, with invisible characters escaped.
 type validation struct {
-	quoted bool // quotes in that text are escaped as well, as flyctl does not do it
+	quoted bool // also escape quotes in text from the file; flyctl does not
 	text   strings.Builder
 	failed bool
 }
 
-// The most text of findings that is kept: a service may name 50,000 groups.
+// maxFindings is the most bytes of findings that are kept: a service may name 50,000 groups.
 const maxFindings = 1 << 20
 
 func (v *validation) warn(format string, args ...any) {
@@ -112,7 +113,7 @@ func (v *validation) warn(format string, args ...any) {
 	fmt.Fprintf(&v.text, format, args...)
 }
 
-// shown is text from the file as a finding has it, in the quotes of the format.
+// shown returns text from the file as a finding shows it, without the surrounding quotes.
 func (v *validation) shown(text string) string {
 	if !v.quoted {
 		return outside.Line(text, maxFindings)
@@ -159,8 +160,8 @@ func (v *validation) build(d *Definition) {
 	}
 }
 
-// displayed is the name of a Dockerfile without what may be secret of a URL: user,
-// query and fragment.
+// displayed returns the name of a Dockerfile. A URL is shown without user, query and fragment,
+// which may be secret.
 func displayed(dockerfile string) string {
 	address, err := url.Parse(dockerfile)
 	if err == nil && address.Host != "" && (address.Scheme == "http" || address.Scheme == "https") {
@@ -239,7 +240,7 @@ func (v *validation) services(d *Definition) {
 	}
 }
 
-// serviceCheck warns of durations that the platform raises or lowers.
+// serviceCheck warns about durations that the platform raises or lowers.
 func (v *validation) serviceCheck(kind string, interval, timeout, grace *Duration) {
 	for _, field := range []struct {
 		duration *Duration

@@ -2,11 +2,10 @@ package edit
 
 import "github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 
-// Blueprint is the edit that Fly's blueprint "Autostart and autostop private
-// apps" asks of services that are reached over Flycast: force_https off, since
-// Flycast clients speak plain HTTP; Machines stopped when idle and started on
-// request, and none kept running. Where a service has its Machines suspended
-// when idle, that stays.
+// Blueprint returns the edit that Fly's blueprint "Autostart and autostop private
+// apps" recommends for services behind Flycast: force_https off, because Flycast
+// clients speak plain HTTP; Machines stopped when idle and started on request;
+// and none kept running. A service whose idle Machines are suspended keeps that.
 func Blueprint() Request {
 	return Request{
 		ForceHTTPS:  new(false),

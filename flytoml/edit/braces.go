@@ -8,17 +8,17 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
 )
 
-// braces writes keys into tables that stand in braces, in any of the formats.
+// braces writes keys into tables in braces, in all formats.
 type braces struct {
 	*splices
 	waiting map[*layout.Block][]addition
 }
 
-// addition is a key that goes into a table in braces.
+// addition is a key to add to a table in braces.
 type addition struct {
 	key    newKey
 	text   string // the key with its value, on one line
-	behind int    // the entry it goes behind
+	behind int    // the index of the entry to add it after
 }
 
 func (p *braces) add(b *layout.Block, a addition) {
@@ -46,7 +46,7 @@ func (p *braces) finish() {
 	p.align()
 }
 
-// join is additions on one line, and their changes.
+// join returns additions on one line, and their changes.
 func (p *braces) join(list []addition) (text string, changes []int) {
 	for i, a := range list {
 		if i > 0 {
@@ -68,8 +68,8 @@ func (p *braces) fill(b *layout.Block, list []addition) {
 	p.replace(layout.Span{Start: open, End: open}, p.pad()+text, changes...)
 }
 
-// follow writes keys behind another: each on a line of its own if that one has
-// one, else on the same line.
+// follow writes keys after an entry: on lines of their own if the entry has its
+// own line, else on the same line.
 func (p *braces) follow(e *layout.Entry, list []addition) {
 	end := e.At.End
 	rest := p.Blanks(end)
@@ -99,8 +99,9 @@ func (p *braces) follow(e *layout.Entry, list []addition) {
 	}
 }
 
-// lines is an addition on lines of its own. JSON breaks tables, but not an item
-// behind one that is not; the others cannot or do not.
+// lines returns an addition on lines of its own. In JSON, tables are written on
+// several lines, unless the entry before is a table on one line. The other
+// formats put a table in braces on one line.
 func (p *braces) lines(e *layout.Entry, a addition, indent string) []newLine {
 	item := a.key.name == ""
 	broken := !item || bytes.IndexByte(p.Source[e.At.Start:e.At.End], '\n') >= 0
@@ -113,7 +114,7 @@ func (p *braces) lines(e *layout.Entry, a addition, indent string) []newLine {
 	return p.block(a.key, indent, indent+p.Mark+a.key.name+p.Mark+p.Sign)
 }
 
-// block is a table of JSON, or a list of tables, on lines of its own.
+// block returns a table of JSON, or a list of tables, on lines of its own.
 func (l *splices) block(k newKey, indent, beginning string) []newLine {
 	if k.list == nil {
 		return l.object(k, indent, beginning)
@@ -129,7 +130,8 @@ func (l *splices) block(k newKey, indent, beginning string) []newLine {
 	return append(lines, newLine{text: indent + "]"})
 }
 
-// object is a table of JSON on lines of its own, the first with a beginning.
+// object returns a table of JSON on lines of its own. beginning goes in front of the first
+// line.
 func (l *splices) object(k newKey, indent, beginning string) []newLine {
 	lines := []newLine{{text: beginning + "{"}}
 	for i, key := range k.keys {
@@ -145,7 +147,7 @@ func (l *splices) object(k newKey, indent, beginning string) []newLine {
 	return append(lines, newLine{text: indent + "}"})
 }
 
-// commaAhead tells whether a comma follows on a later line.
+// commaAhead reports whether a comma follows on a later line.
 func (l *splices) commaAhead(offset int) bool {
 	for offset < len(l.Source) {
 		switch l.Source[offset] {

@@ -8,13 +8,13 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
 )
 
-// maxComment is the most lines above a value that are taken for its comment.
+// maxComment is the most lines above a value that count as its comment.
 const maxComment = 5
 
-// commentOn is the comment of a value: the one behind it on its line, and those
-// right above that line. JSON has none.
+// commentOn returns the comment of a value: the one after it on its line, and the
+// ones directly above that line. JSON has no comments.
 func (l *splices) commentOn(at layout.Span) string {
-	if l.Mark != "" { // keys in quotes: JSON
+	if l.Mark != "" { // keys are quoted: JSON
 		return ""
 	}
 	start := l.wholeLine(at.Start)
@@ -24,7 +24,7 @@ func (l *splices) commentOn(at layout.Span) string {
 		line = l.wholeLine(line - 1)
 		end, _ := l.Line(line)
 		text := strings.TrimSpace(string(l.Source[line:end]))
-		// What stands deeper may be the text of a value of several lines.
+		// A deeper line may be part of a multi-line value.
 		if !strings.HasPrefix(text, "#") || len(l.LineIndent(line)) > depth {
 			break
 		}
@@ -38,13 +38,14 @@ func (l *splices) commentOn(at layout.Span) string {
 	return strings.TrimSpace(strings.Join(words, " "))
 }
 
-// wholeLine is where the line around offset begins, its blanks included.
+// wholeLine returns the start of the line around offset, including its indentation.
 func (l *splices) wholeLine(offset int) int {
 	return bytes.LastIndexByte(l.Source[:offset], '\n') + 1
 }
 
-// align lets the blanks between a replaced value and a comment that is aligned
-// with others take up the difference in length. The splices are sorted.
+// align keeps comments in their column: where a replaced value is followed by a
+// comment that is aligned with others, it adjusts the spaces in between to the
+// new length. The splices are sorted.
 func (s *splices) align() {
 	for i := range s.list {
 		sp := &s.list[i]
@@ -70,8 +71,8 @@ func (s *splices) align() {
 	}
 }
 
-// hasInColumn reports whether the line above or below the one around offset has a
-// text in the column of offset, behind a blank.
+// hasInColumn reports whether the line above or below the one around offset has
+// text in the same column as offset, after a space.
 func (l *splices) hasInColumn(offset int, text string) bool {
 	start := l.wholeLine(offset)
 	at := offset - start

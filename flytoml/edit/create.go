@@ -9,7 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// wire is the new service as far as Fly Proxy goes by it.
+// wire returns the new service with the fields that Fly Proxy uses.
 func (c *Create) wire(e Request) machine.Service {
 	s := machine.Service{
 		Protocol: "tcp", InternalPort: c.InternalPort, Ports: []machine.Port{{Port: &c.InternalPort}},
@@ -22,9 +22,9 @@ func (c *Create) wire(e Request) machine.Service {
 	return s
 }
 
-// newService is the service that an edit adds, and whose it is. With
-// [processes], flyctl wants every service to name some; services without ports
-// tell which are meant.
+// newService returns the service to add, with its groups. In a file with
+// [processes], flyctl requires every service to name its groups. If the request
+// names none, the groups whose services have no ports are used.
 func (ed *editor) newService(f *flytoml.File, e Request) (*service, error) {
 	groups := e.Groups
 	if processes := processNames(f); len(groups) == 0 && len(processes) > 0 {
@@ -46,12 +46,12 @@ func (ed *editor) newService(f *flytoml.File, e Request) (*service, error) {
 			return nil, err
 		}
 	} else if taken := ed.holder(e.Create.InternalPort); taken != "" {
-		return nil, fmt.Errorf("a new service cannot have the port %d, which %s has", e.Create.InternalPort, taken)
+		return nil, fmt.Errorf("port %d cannot be used for a new service: %s already has it", e.Create.InternalPort, taken)
 	}
 	return s, nil
 }
 
-// silentGroups are the groups whose services have no ports, sorted.
+// silentGroups returns the groups whose services have no ports, sorted.
 func (ed *editor) silentGroups() []string {
 	var groups []string
 	for _, s := range ed.services {
@@ -61,8 +61,7 @@ func (ed *editor) silentGroups() []string {
 	return slices.Compact(groups)
 }
 
-// speaksHTTP refuses HTTP for a program of which it is known that it speaks
-// something else.
+// speaksHTTP returns an error if the program is known to speak something else than HTTP.
 func speaksHTTP(f *flytoml.File, e Request) error {
 	port := e.Create.InternalPort
 	if engine := machine.EngineOfPort(port); engine != nil && !engine.SpeaksHTTP(port) {
@@ -120,7 +119,7 @@ func (ed *editor) create(s service, e Request) error {
 	return ed.createTable(newKey{name: name, list: []newKey{item}}, null, s.path)
 }
 
-// newKeys are the keys of the new service, with its limits.
+// newKeys returns the keys of the new service, including its limits.
 func (ed *editor) newKeys(s service, e Request, list []setting) []newKey {
 	keys := ed.record(s, s.path, list)
 	if limits := e.newLimits(s); limits != nil {
@@ -130,8 +129,7 @@ func (ed *editor) newKeys(s service, e Request, list []setting) []newKey {
 	return keys
 }
 
-// createTable writes a table at the top of the file, where null may stand in its
-// place.
+// createTable writes a table at the top level. It replaces null, if there is one in its place.
 func (ed *editor) createTable(k newKey, null *layout.Node, path keyPath) error {
 	if null != nil {
 		if err := ed.checkUnlocked(null, path); err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// contextLines is how many unchanged lines a diff shows around a change.
+// contextLines is the number of unchanged lines that a diff shows around a change.
 const contextLines = 3
 
 // region is a run of whole lines that an edit replaces.
@@ -15,11 +15,11 @@ type region struct {
 	text     []byte
 }
 
-// Diff is the unified diff of the edit under a file name, with three lines of
-// context; empty if nothing changed.
+// Diff returns the edit as a unified diff for a file with the given name, with
+// three lines of context. It is empty if nothing changed.
 //
-// It is made from the splices, not found by comparing: it shows what was done,
-// and takes time in proportion to the file.
+// The diff is made from the splices instead of by comparing the texts, so it
+// shows exactly what was done and takes time in proportion to the file.
 func (e *Result) Diff(name string) string {
 	regions := wholeLines(e.Before, e.splices)
 	if len(regions) == 0 {
@@ -27,10 +27,10 @@ func (e *Result) Diff(name string) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "--- %s\n+++ %s\n", name, name)
-	row, added := 0, 0 // lines of the old text so far, and how many more the new one has
+	row, added := 0, 0 // row: lines of the old text so far; added: how many more the new text has
 	offset := 0
 	for len(regions) > 0 {
-		// What stands in one hunk: regions with few lines between them.
+		// Regions with few lines between them go into one hunk.
 		n := 1
 		for n < len(regions) && bytes.Count(e.Before[regions[n-1].to:regions[n].from], []byte("\n")) <= 2*contextLines {
 			n++
@@ -60,8 +60,8 @@ func (e *Result) Diff(name string) string {
 	return b.String()
 }
 
-// lineRange is first line and count as diff -u writes them: an empty range is
-// named by the line before it, and a count of one is left out.
+// lineRange returns a line and a count as diff -u writes them: an empty range has
+// the number of the line before it, and a count of one is left out.
 func lineRange(before, count int) string {
 	switch count {
 	case 0:
@@ -72,11 +72,11 @@ func lineRange(before, count int) string {
 	return fmt.Sprintf("%d,%d", before+1, count)
 }
 
-// wholeLines widens sorted splices to the lines they touch, and joins those
-// whose lines touch.
+// wholeLines extends sorted splices to the lines that they touch, and joins
+// splices that touch the same or adjacent lines.
 func wholeLines(src []byte, list []splice) []region {
 	var regions []region
-	done := 0 // what of src the last region's text holds
+	done := 0 // how much of src is in the last region's text
 	for _, sp := range list {
 		from, to := touched(src, sp, regions)
 		if n := len(regions); n == 0 || from > regions[n-1].to {
@@ -97,8 +97,8 @@ func wholeLines(src []byte, list []splice) []region {
 	return regions
 }
 
-// touched are the lines that a splice touches. What the last region has of
-// them is not searched again: all may stand on one long line.
+// touched returns the lines that a splice touches. It does not search the lines
+// of the last region again, because all splices may be on one long line.
 func touched(src []byte, sp splice, regions []region) (from, to int) {
 	if n := len(regions); n > 0 && sp.at.End < regions[n-1].to {
 		return regions[n-1].from, regions[n-1].to
@@ -114,7 +114,7 @@ func touched(src []byte, sp splice, regions []region) (from, to int) {
 	return from, to
 }
 
-// writeLines writes lines behind a sign, and returns how many.
+// writeLines writes lines after a sign, and returns their number.
 func writeLines(b *strings.Builder, sign byte, text []byte) int {
 	n := 0
 	for ; len(text) > 0; n++ {
@@ -129,7 +129,7 @@ func writeLines(b *strings.Builder, sign byte, text []byte) int {
 	return n
 }
 
-// firstLines are the first n lines of a text.
+// firstLines returns the first n lines of a text.
 func firstLines(text []byte, n int) []byte {
 	end := 0
 	for ; n > 0; n-- {
@@ -142,7 +142,7 @@ func firstLines(text []byte, n int) []byte {
 	return text[:end]
 }
 
-// lastLines are the last n lines of a text that ends with a newline.
+// lastLines returns the last n lines of a text that ends with a newline.
 func lastLines(text []byte, n int) []byte {
 	start := len(text)
 	for ; n > 0 && start > 0; n-- {

@@ -13,128 +13,133 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// Request says what the services of a fly.toml, fly.json or fly.yaml are to be:
-// http_service and all of services. What is nil or zero is left as it is.
+// Request describes the wanted services of a fly.toml, fly.json or fly.yaml:
+// http_service and all of services. Values that are nil or zero stay as they are
+// in the file.
 type Request struct {
-	// Groups limits the edit to services of these process groups; empty means
-	// all services. A service without `processes` is the default group's. A
-	// service that several groups share is edited if one of them is named.
+	// Groups limits the edit to services of these process groups; empty means all
+	// services. A service without `processes` belongs to the default group. A service
+	// that several groups share is edited if one of them is listed.
 	Groups []string
 
-	// ForceHTTPS false turns force_https off where it is on; it is not written
-	// where it is absent, which means off. True turns it on for http_service
-	// and for ports that answer plain HTTP (handler http without tls).
+	// ForceHTTPS false turns force_https off where it is on, and does not write
+	// it where it is absent, because absent means off. True turns it on for
+	// http_service and for ports that answer plain HTTP (handler http without
+	// tls).
 	ForceHTTPS *bool
 
 	Autostop    *machine.Autostop // auto_stop_machines
-	KeepSuspend bool              // where that is suspend, which stops idle Machines too, it stays
+	KeepSuspend bool              // leave auto_stop_machines at suspend, which also stops idle Machines
 	Autostart   *bool             // auto_start_machines
-	MinMachines *int              // min_machines_running, from 0
+	MinMachines *int              // min_machines_running, 0 or more
 
-	// SoftLimit is concurrency's soft_limit, from 1. A service without limits
-	// gets a concurrency table that counts requests if it speaks HTTP, and
-	// connections otherwise. A hard_limit below it is an error.
+	// SoftLimit is the soft_limit of concurrency, 1 or more. A service without
+	// limits gets a concurrency table that counts requests if it speaks HTTP, and
+	// connections otherwise. It is an error if the hard_limit is lower.
 	SoftLimit *int
 
-	// ConcurrencyType is what the limits of HTTP services count, "requests" or
-	// "connections". Other services are left alone: they have connections only.
+	// ConcurrencyType is what the limits of HTTP services count: "requests" or
+	// "connections". Other services are not changed: they only have connections.
 	ConcurrencyType string
 
-	// Engines lets the edit turn on autostop, and lower the minimum, of a group
-	// that runs a database, a queue or a log shipper, as far as the file or Images
-	// tell. Without it such a group keeps both. A group that nothing can wake (no
-	// service has a port, or UDP alone) keeps them in any case.
+	// Engines allows the edit to turn on autostop and lower the minimum of a
+	// group that runs a database, a queue or a log shipper, as far as that is
+	// visible from the file or from Images. Otherwise such a group keeps both. A
+	// group that nothing can wake (none of its services has a port, or it serves
+	// only UDP) keeps both in any case.
 	Engines bool
 
-	// Images are those that the app's Machines run, if they are known: the file
-	// may not name one.
+	// Images are the images that the app's Machines run, if known. The file may not name one.
 	Images []string
 
-	// PlainPorts, from 1 to 65535, are added to services whose ports all speak
-	// TLS, so that callers over Flycast reach them without a certificate: one for
-	// each program (internal port) of a group, in the order of the file. Such a
-	// port has the other handlers of the service's first port: http where Fly
-	// Proxy reads HTTP, none where it passes bytes through. Too few ports, and
-	// ones that the file has already, are errors.
+	// PlainPorts are ports, from 1 to 65535, to add to services whose ports all
+	// use TLS, so that callers over Flycast reach them without a certificate.
+	// Each program (internal port) of a group gets one, in the order of the file.
+	// The new port has the other handlers of the service's first port: http where
+	// Fly Proxy reads HTTP, none where it passes bytes through. It is an error if
+	// there are too few ports, or if the file already has one of them.
 	PlainPorts []int
 
-	// Create adds a service at the end of a file that has none that Fly Proxy
-	// routes to, with the values above, for Groups. It does nothing to others.
+	// Create adds a service for Groups, with the values above, at the end of the
+	// file. It does nothing if the file already has a service that Fly Proxy
+	// routes to.
 	Create *Create
 }
 
 // Create describes a new service.
 type Create struct {
-	InternalPort int  // that the app listens on, 1 to 65535
-	TCP          bool // [[services]] with the same external port and no handlers, in place of [http_service]
+	InternalPort int  // the port that the app listens on, 1 to 65535
+	TCP          bool // add [[services]] with the same external port and no handlers, not [http_service]
 }
 
-// UnnamedGroupsError means that a service was to be created in a file of several
-// process groups, and none was named.
+// UnnamedGroupsError means that the request creates a service without naming its
+// process groups, and the file has several.
 type UnnamedGroupsError struct{ Groups []string }
 
 func (e *UnnamedGroupsError) Error() string {
-	return "a new service needs its process groups named: the file has " + excerpt.Line(strings.Join(e.Groups, ", "))
+	return "name the process groups of the new service: the file has " + excerpt.Line(strings.Join(e.Groups, ", "))
 }
 
-// NotHTTPError means that an http_service was to be created for a program that
-// does not speak HTTP.
+// NotHTTPError means that the request creates an http_service for a program that does not speak
+// HTTP.
 type NotHTTPError struct {
-	Engine string // what it is
-	How    string // how it is known
+	Engine string // the program
+	How    string // how it was recognized
 	Port   int
 }
 
 func (e *NotHTTPError) Error() string {
 	return fmt.Sprintf(
-		"%s (known by %s) does not speak HTTP on port %d: an http_service would not work, a TCP service does",
+		"%s (recognized by %s) does not speak HTTP on port %d: an http_service would not work, a TCP service does",
 		e.Engine, e.How, e.Port)
 }
 
-// ErrUnintended means that an edit would have changed more, or less, than it was to.
-// It is a bug of this package, and nothing is lost by it: no bytes are returned.
-var ErrUnintended = errors.New("the edit does not do what it should, which is a bug; nothing was changed")
+// ErrUnintended means that an edit would have changed more, or less, than
+// intended. It is a bug in this package. No bytes are returned, so nothing is
+// damaged.
+var ErrUnintended = errors.New("the edit would not do what it should, which is a bug; nothing was changed")
 
-// Result is what became of a file.
+// Result is the edited file and what was changed in it.
 type Result struct {
 	Before, After []byte
-	Changes       []Change // in the order of services; empty if there was nothing to do
-	Remarks       []Remark // what the edit left alone, and what follows from it
+	Changes       []Change // in the order of the services; empty if nothing had to change
+	Remarks       []Remark // what the edit did not change, and consequences
 	splices       []splice
 }
 
 // Change is one value that differs.
 type Change struct {
-	Path string // as the file spells it: services[1].ports[0].force_https
-	// Before is the value as the file had it: empty if the key was added, "a table" or "a list" if the file
-	// had one of these in place of a value.
+	Path string // in the spelling of the file: services[1].ports[0].force_https
+	// Before is the old value: empty if the key was added, "a table" or "a list" if the file
+	// had one of these instead of a value.
 	Before string
-	After  string   // as it stands there now
-	Row    int      // of Edited.After, from 1
-	Groups []string // process groups whose service this is
+	After  string   // the value as written
+	Row    int      // in Result.After, from 1
+	Groups []string // the process groups of the service
 
-	// Comment is what the file says of the value that was replaced, behind it or
-	// right above it; empty if there is none.
+	// Comment is the comment on the replaced value in the file, after it or
+	// directly above it; empty if there is none.
 	Comment string
 }
 
-// Apply applies an edit to the file's bytes and returns the new ones; the file
-// itself does not change. TOML stays TOML, JSON JSON and YAML YAML. Nothing but
-// the bytes of values that differ, and whole lines (or members of tables in
-// braces) that must be added, is touched: comments, order, indentation, line
-// endings and unknown keys stay. A value that already means the same (true for
-// "stop") stays as it is written, so the same edit twice equals once.
+// Apply applies an edit to the file's bytes and returns the new ones; f does not
+// change. The format stays the same. Only the bytes of changed values, and whole
+// lines (or members of tables in braces) that must be added, are touched:
+// comments, order, indentation, line endings and unknown keys stay. A value that
+// already means the same (such as true for "stop") keeps its spelling, so
+// applying an edit twice is the same as applying it once.
 //
-// What cannot be edited safely is refused whole, as a [*syntax.Error] with the
-// place: keys that differ in case alone, services or values of a shape that
-// flyctl does not take, a hard limit below the soft limit. In JSON that is a
-// key that is there twice; in YAML what an anchor, alias or merge key (<<)
-// ties to another place, a value with a tag or over several lines, a key that
-// is no plain text, a second document. Other errors are of the edit itself: a
-// value out of range, an unknown process group.
+// If something cannot be edited safely, the whole edit is refused with a
+// [*syntax.Error] that has the position. In all formats these are keys that
+// differ only in case, services or values of a type that flyctl does not accept,
+// and a hard limit below the soft limit. In JSON it is a repeated key. In YAML it
+// is a value tied to another place by an anchor, alias or merge key (<<), a value
+// with a tag or on several lines, a key that is not plain text, and a second
+// document. Other errors are about the request: a value out of range, or an
+// unknown process group.
 //
 // The result is decoded and compared with the original before it is returned:
-// exactly the changes listed may differ, else the error is [ErrUnintended].
+// exactly the listed changes may differ, otherwise the error is [ErrUnintended].
 func Apply(f *flytoml.File, e Request) (*Result, error) {
 	groups, standard := editGroups(f)
 	if err := e.check(groups); err != nil {
@@ -187,7 +192,7 @@ func Apply(f *flytoml.File, e Request) (*Result, error) {
 		edited.Remarks = append(edited.Remarks, Remark{
 			Code: RemarkCreate,
 			What: "the file has a service that Fly Proxy routes to, so none was added",
-			Fix:  "write another one into the file by hand",
+			Fix:  "add another service by hand",
 		})
 	}
 	if slices.ContainsFunc(ed.paths, affectsSleep) {
@@ -196,15 +201,15 @@ func Apply(f *flytoml.File, e Request) (*Result, error) {
 	return edited, nil
 }
 
-// Replacement puts a text in the place of a piece of a file.
+// Replacement replaces a piece of a file with a text.
 type Replacement struct {
-	Path   string // of the value or key that stands there
+	Path   string // of the value or key at this place
 	Offset int    // from 0, in bytes
 	Length int    // in bytes; 0 inserts
 	Text   string
 }
 
-// Replace makes replacements that do not overlap.
+// Replace applies replacements, which must not overlap.
 func Replace(f *flytoml.File, list []Replacement) *Result {
 	edited := &Result{Before: f.Bytes()}
 	s := splices{Layout: &layout.Layout{Source: edited.Before}}
@@ -222,7 +227,7 @@ func Replace(f *flytoml.File, list []Replacement) *Result {
 	return edited
 }
 
-// check tells what is wrong with an edit of a file with these process groups.
+// check returns what is wrong with the request for a file with these process groups.
 func (e Request) check(groups []string) error {
 	for _, group := range e.Groups {
 		if !slices.Contains(groups, group) {

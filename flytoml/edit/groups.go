@@ -8,9 +8,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 )
 
-// processNames are the names in [processes], sorted; none if the file has no such
-// section. Unlike Groups it knows them in a file whose shape flyctl does not
-// accept: an edit may be what mends it.
+// processNames returns the names in [processes], sorted; none if the file has no
+// such section. Unlike Groups, it works in a file whose shape flyctl does not
+// accept, because an edit may fix that.
 func processNames(f *flytoml.File) []string {
 	var keys []string
 	doc := f.Document()
@@ -23,7 +23,7 @@ func processNames(f *flytoml.File) []string {
 		return nil
 	}
 	if table, ok := doc["processes"].(map[string]any); ok && len(keys) == 1 {
-		return slices.Sorted(maps.Keys(table)) // the same in whatever shape the rest is
+		return slices.Sorted(maps.Keys(table)) // independent of the rest of the file
 	}
 	if def, err := f.SharedDefinition(); err == nil {
 		return slices.Sorted(maps.Keys(def.Processes))
@@ -46,8 +46,8 @@ func processNames(f *flytoml.File) []string {
 	return slices.Compact(names)
 }
 
-// editGroups are the groups that an edit may name, and the one that services
-// without processes belong to.
+// editGroups returns the groups that an edit may name, and the default group,
+// which services without processes belong to.
 func editGroups(f *flytoml.File) (groups []string, standard string) {
 	groups = processNames(f)
 	if len(groups) == 0 {

@@ -31,7 +31,7 @@ func (p *jsonWriter) addTable(t *layout.Node, k newKey, null *layout.Node) error
 	return nil
 }
 
-// keyOf is where the key of a value begins.
+// keyOf returns the offset of a value's key.
 func keyOf(b *layout.Block, n *layout.Node) int {
 	for i := range b.Entries {
 		if b.Entries[i].Value == n.At.Start {
@@ -45,8 +45,8 @@ func (p *jsonWriter) create(k newKey, null *layout.Node) error {
 	return p.addTable(p.Root, k, null)
 }
 
-// finish writes the keys that were added. Those of an empty object get a line
-// each, if the object has one.
+// finish writes the added keys. In an empty object on several lines, each key gets its own
+// line.
 func (p *jsonWriter) finish() {
 	for b, list := range p.waiting {
 		if _, first := p.LineStart(b.Name); len(b.Entries) > 0 || !first {

@@ -63,7 +63,7 @@ func jsonTests() []editTest {
 			`{"http_service":{}}`,
 			`{"http_service":{"min_machines_running":1}}`},
 
-		{"CR alone", autostart(),
+		{"CR only", autostart(),
 			"{\r\n  \"http_service\": {\r\n    \"internal_port\": 80\r}\r\n}",
 			"{\r\n  \"http_service\": {\r\n    \"internal_port\": 80, \"auto_start_machines\": true\r}\r\n}"},
 

@@ -14,14 +14,14 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// Remark is something that an edit did not do, or that follows from it, which
-// the person who asked for it should hear of. Names from the file are quoted in
+// Remark is something that the edit did not do, or a consequence of the edit,
+// that the person who requested it should know. Names from the file are quoted in
 // What and Fix.
 type Remark struct {
 	Code   string   // one of the Remark… constants
-	Groups []string // process groups that it is about
-	What   string   // what is so
-	Fix    string   // what to do, in words; empty if there is nothing
+	Groups []string // the process groups it is about
+	What   string   // the fact
+	Fix    string   // what to do, empty if nothing
 }
 
 // Codes of remarks.
@@ -37,15 +37,15 @@ const (
 	RemarkCreate          = "create_unused"             // the file already has a service
 )
 
-// exemption is why a group keeps its autostop and its minimum.
+// exemption is the reason why a group keeps its autostop and its minimum.
 type exemption struct {
 	code  string
 	why   string
-	hard  bool // nothing could wake the group, so that no argument changes it
-	stops bool // autostop is on all the same
+	hard  bool // nothing could wake the group, so no argument overrides it
+	stops bool // autostop is on anyway
 }
 
-// wire is the service as far as Fly Proxy goes by it.
+// wire returns the service with the fields that Fly Proxy uses.
 func (s service) wire() machine.Service {
 	out := machine.Service{Protocol: "tcp", InternalPort: portNumber(s.table, "internal_port")}
 	if start, _ := s.table.Get("auto_start_machines"); start != nil && start.Kind == layout.KindBool {
@@ -75,7 +75,7 @@ func (s service) wire() machine.Service {
 	return out
 }
 
-// wirePort is one entry of ports.
+// wirePort returns one entry of ports.
 func wirePort(p *layout.Node) machine.Port {
 	number := func(key string) *int {
 		if n, _ := p.Get(key); n.Absent() {
@@ -92,9 +92,9 @@ func wirePort(p *layout.Node) machine.Port {
 	return out
 }
 
-// exemptions finds the groups that keep their autostop and minimum, and why: nothing
-// can wake them, or they run what is not to be stopped because nobody is
-// connected.
+// exemptions returns the groups that keep their autostop and minimum, with the
+// reason: nothing can wake them, or they run a program that must not stop just
+// because no caller is connected.
 func (ed *editor) exemptions(f *flytoml.File, e Request, added *service) map[string]exemption {
 	if e.Autostop == nil && e.MinMachines == nil {
 		return nil
@@ -123,7 +123,7 @@ func (ed *editor) exemptions(f *flytoml.File, e Request, added *service) map[str
 			continue
 		}
 		if engine, how := engineOf(f, known, group, services, e.Images); engine != nil {
-			why := exemption{code: RemarkDatabase, why: "it runs " + engine.Name + ", by " + how}
+			why := exemption{code: RemarkDatabase, why: "it runs " + engine.Name + ", recognized by " + how}
 			if engine.Ships {
 				why.code = RemarkLogShipper
 			}
@@ -133,7 +133,7 @@ func (ed *editor) exemptions(f *flytoml.File, e Request, added *service) map[str
 	return out
 }
 
-// whyNeverWoken says why nothing could wake a Machine with these services.
+// whyNeverWoken returns the reason why nothing could wake a Machine with these services.
 func whyNeverWoken(services []machine.Service) exemption {
 	switch {
 	case machine.AnyWoken(services):
@@ -142,24 +142,24 @@ func whyNeverWoken(services []machine.Service) exemption {
 		return exemption{code: RemarkNoAutostart,
 			why: "auto_start_machines is off, so no request would start it again", hard: true}
 	case slices.ContainsFunc(services, func(s machine.Service) bool { return s.HasPort() && s.IsUDP() }):
-		return exemption{code: RemarkUDP, why: "it serves UDP alone, and a datagram does not start a Machine", hard: true}
+		return exemption{code: RemarkUDP, why: "it serves only UDP, and a datagram does not start a Machine", hard: true}
 	case slices.ContainsFunc(services, machine.Service.HasPort):
 		return exemption{code: RemarkNoPorts,
 			why: "Fly Proxy routes to none of its services, so no request would start it again", hard: true}
 	}
 	return exemption{code: RemarkNoPorts,
-		why:  "none of its services has a port: Fly Proxy listens for none of them, so no request would start it again",
+		why:  "none of its services has a port, so Fly Proxy does not listen for it and no request would start it again",
 		hard: true}
 }
 
-// engineOf is the database, queue or log shipper that a group runs as far as the
-// file tells, and how it is known.
+// engineOf returns the database, queue or log shipper that a group runs, as far
+// as the file shows it, and how it was recognized.
 func engineOf(f *flytoml.File, known machine.Engines, group string, services []machine.Service,
 	images []string) (engine *machine.Engine, how string) {
 	if engine, how := engineOfImage(f, known, images); engine != nil {
 		return engine, how
 	}
-	def, _ := f.SharedDefinition() // of a file that flyctl refuses there is little to know
+	def, _ := f.SharedDefinition() // on an error the definition is nearly empty, and that is fine here
 	for _, s := range services {
 		http := slices.ContainsFunc(s.Ports, machine.Port.IsHTTP)
 		ports := []int{s.InternalPort}
@@ -184,8 +184,7 @@ func engineOf(f *flytoml.File, known machine.Engines, group string, services []m
 	return nil, ""
 }
 
-// engineOfImage is what is known of the file's image, or of those that Machines
-// run.
+// engineOfImage returns the engine of the file's image, or of the images that Machines run.
 func engineOfImage(f *flytoml.File, known machine.Engines, images []string) (engine *machine.Engine, how string) {
 	if def, _ := f.SharedDefinition(); def.Build != nil && def.Build.Image != "" {
 		images = append([]string{def.Build.Image}, images...)
@@ -198,8 +197,9 @@ func engineOfImage(f *flytoml.File, known machine.Engines, images []string) (eng
 	return nil, ""
 }
 
-// exemptionOf is why an edit leaves the autostop and the minimum of a service alone: one
-// of its groups keeps them. ok is false if it does not.
+// exemptionOf returns the reason why an edit does not change the autostop and the
+// minimum of a service: one of its groups keeps them. ok is false if there is
+// none.
 func (ed *editor) exemptionOf(s service, e Request) (why exemption, ok bool) {
 	for _, group := range s.groups {
 		if why, ok := ed.keep[group]; ok && (why.hard || !e.Engines) {
@@ -209,8 +209,8 @@ func (ed *editor) exemptionOf(s service, e Request) (why exemption, ok bool) {
 	return exemption{}, false
 }
 
-// withoutExempt is the edit without what a service keeps. That autostop is turned off
-// is never left out: it stops nothing.
+// withoutExempt returns the edit without the values that a service keeps. Turning
+// autostop off always stays, because it stops nothing.
 func (ed *editor) withoutExempt(s service, e Request) Request {
 	why, ok := ed.exemptionOf(s, e)
 	if !ok {
@@ -222,14 +222,15 @@ func (ed *editor) withoutExempt(s service, e Request) Request {
 	if why.hard || e.MinMachines != nil && *e.MinMachines == 0 {
 		e.MinMachines = nil
 	}
-	// A database that nothing starts may start on request all the same.
+	// A database whose Machines nothing starts may still start on request.
 	if start := s.wire().Autostart; why.code != RemarkNoAutostart && (why.hard || start == nil || *start) {
 		e.Autostart = nil
 	}
 	return e
 }
 
-// exemptRemarks says which groups keep their autostop and minimum, and why.
+// exemptRemarks returns remarks on the groups that keep their autostop and minimum, with the
+// reason.
 func (ed *editor) exemptRemarks(e Request) []Remark {
 	if e.Autostop == nil || *e.Autostop == machine.AutostopOff {
 		return nil
@@ -261,22 +262,22 @@ func groupsKeep(groups []string) string {
 	return "the process groups " + strings.Join(quoted, ", ") + " keep their autostop and their minimum"
 }
 
-// fix is what to do about a group that keeps its autostop.
+// fix returns what to do about a group that keeps its autostop.
 func (k exemption) fix() string {
 	switch {
 	case k.stops:
-		return "turn autostop off for it: nothing starts an idle Machine of it again"
+		return "turn autostop off for the group: nothing would start its idle Machines again"
 	case k.code == RemarkNoPorts:
-		return "give a service of the group ports if it is to be reached; leave it as it is if it works in the background"
+		return "add ports to a service of the group if it must be reachable; leave it as it is if it works in the background"
 	case k.code == RemarkUDP:
 		return "keep it running; Flycast does not carry UDP either"
 	case k.code == RemarkNoAutostart:
 		return "turn auto_start_machines on as well"
 	}
-	return "keep it running; to let it sleep all the same, ask for autostop and name the group"
+	return "keep it running; to let it sleep anyway, request autostop and name the group"
 }
 
-// edited is the service as far as Fly Proxy goes by it, after an edit of it.
+// edited returns the service after an edit, with the fields that Fly Proxy uses.
 func (s service) edited(e Request) machine.Service {
 	out := s.wire()
 	if e.Autostart != nil {
@@ -291,8 +292,9 @@ func (s service) edited(e Request) machine.Service {
 	return out
 }
 
-// sleepRemarks says which groups can sleep now and could not before: callers of
-// .internal, and those of UDP, do not wake them. added is a new service.
+// sleepRemarks returns remarks on groups that can sleep now and could not before:
+// callers of .internal names and UDP callers do not wake them. added is the new
+// service, if there is one.
 func (ed *editor) sleepRemarks(f *flytoml.File, e Request, added *service) []Remark {
 	was, is := make(map[string][]machine.Service), make(map[string][]machine.Service)
 	for _, s := range ed.services {
@@ -336,17 +338,17 @@ func (ed *editor) sleepRemarks(f *flytoml.File, e Request, added *service) []Rem
 		out = append(out, Remark{
 			Code: RemarkInternalCallers, Groups: asleep,
 			What: fmt.Sprintf(
-				"idle Machines of %s stop: callers of %s.internal find none then, as only requests through Fly Proxy "+
-					"start one", ofGroups(asleep), app),
+				"idle Machines of %s stop, and then callers of %s.internal get no answer: only requests through "+
+					"Fly Proxy start a Machine", ofGroups(asleep), app),
 			Fix: fmt.Sprintf("let those callers use %s.flycast and a port of a service, or keep a Machine running", app),
 		})
 	}
 	if len(udp) > 0 {
 		out = append(out, Remark{
 			Code: RemarkUDPBeside, Groups: udp,
-			What: fmt.Sprintf("idle Machines of %s stop, and its UDP callers neither count as load nor start one",
+			What: fmt.Sprintf("idle Machines of %s stop, and UDP traffic neither counts as load nor starts a Machine",
 				ofGroups(udp)),
-			Fix: "turn autostop off if UDP is to be answered at any time",
+			Fix: "turn autostop off if UDP must be answered at any time",
 		})
 	}
 	return out
@@ -360,7 +362,7 @@ func ofGroups(groups []string) string {
 	return "group " + strings.Join(quoted, ", ")
 }
 
-// affectsSleep reports whether a value decides when Machines sleep.
+// affectsSleep reports whether a value affects when Machines sleep.
 func affectsSleep(path keyPath) bool {
 	switch strings.ToLower(path[len(path)-1].key) {
 	case "auto_stop_machines", "min_machines_running":

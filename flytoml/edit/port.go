@@ -13,7 +13,7 @@ import (
 )
 
 // plainPorts adds the edit's plain ports to the services that need one. It
-// remarks on ports that no service needed.
+// returns a remark on ports that no service needed.
 func (ed *editor) plainPorts(e Request) (*Remark, error) {
 	if len(e.PlainPorts) == 0 {
 		return nil, nil
@@ -25,7 +25,7 @@ func (ed *editor) plainPorts(e Request) (*Remark, error) {
 			names[i] = fmt.Sprintf("%s (internal port %d)", s.path, s.wire().InternalPort)
 		}
 		return nil, ed.Refuse(needy[0].table.At.Start,
-			fmt.Sprintf("%d services have TLS only, and need a plain port each: %s; give as many ports, or name a "+
+			fmt.Sprintf("%d services use only TLS and need a plain port each: %s; give that many ports, or name a "+
 				"process group", len(needy), strings.Join(names, ", ")))
 	}
 	used := map[int]string{}
@@ -34,7 +34,7 @@ func (ed *editor) plainPorts(e Request) (*Remark, error) {
 		taken := cmp.Or(ed.holder(port), used[port])
 		if taken != "" {
 			return nil, ed.Refuse(s.table.At.Start,
-				fmt.Sprintf("%s.ports cannot get the plain port %d, which %s has", s.path, port, taken))
+				fmt.Sprintf("the plain port %d cannot be added to %s.ports: %s already has it", port, s.path, taken))
 		}
 		used[port] = s.path.String()
 		if err := ed.plainPort(s, e, port); err != nil {
@@ -46,18 +46,18 @@ func (ed *editor) plainPorts(e Request) (*Remark, error) {
 	}
 	rest := strings.Trim(strings.Join(strings.Fields(fmt.Sprint(e.PlainPorts[len(needy):])), ", "), "[]")
 	return &Remark{Code: RemarkPlainPort, What: "no service needs the plain port " + rest +
-		": each has a port without TLS, or no port at all, or is for UDP"}, nil
+		": each service has a port without TLS, has no ports, or serves UDP"}, nil
 }
 
-// needPlainPort are the services of which every port speaks TLS, one for each
-// program of a group: a plain port of another service for the same internal port
-// is enough.
+// needPlainPort returns the services whose ports all use TLS, one for each
+// program of a group. A plain port of another service with the same internal port
+// is enough for a program.
 func (ed *editor) needPlainPort(e Request) []service {
 	type program struct {
 		group string
 		port  int
 	}
-	served := make(map[program]bool) // they have a plain port, or get one
+	served := make(map[program]bool) // programs that have a plain port, or get one
 	var routed []service
 	var ports []int
 	for i, s := range ed.services {
@@ -66,7 +66,7 @@ func (ed *editor) needPlainPort(e Request) []service {
 			continue
 		}
 		if wire.InternalPort == 0 {
-			wire.InternalPort = -i - 1 // its program is unknown
+			wire.InternalPort = -i - 1 // the program is unknown
 		}
 		routed, ports = append(routed, s), append(ports, wire.InternalPort)
 		plain := slices.ContainsFunc(wire.Ports, func(p machine.Port) bool {
@@ -93,8 +93,9 @@ func (ed *editor) needPlainPort(e Request) []service {
 	return needy
 }
 
-// plainPort adds a port without TLS to a service. What else the first port has
-// of handlers stays, so that the program gets from Fly Proxy what it expects.
+// plainPort adds a port without TLS to a service. The new port has the other
+// handlers of the first port, so that Fly Proxy passes the program what it
+// expects.
 func (ed *editor) plainPort(s service, e Request, port int) error {
 	ports, paths := s.ports()
 	list, name := s.table.Get("ports")
@@ -103,7 +104,7 @@ func (ed *editor) plainPort(s service, e Request, port int) error {
 	case !list.IsArray():
 		return ed.Refuse(list.At.Start, path.String()+" is a single port: write it as a list, so that another can be added")
 	case len(list.Items) != len(ports):
-		return ed.Refuse(list.At.Start, path.String()+" holds what is no port")
+		return ed.Refuse(list.At.Start, path.String()+" contains an item that is not a port")
 	}
 	if err := ed.checkUnlocked(list, path); err != nil {
 		return err
@@ -142,7 +143,7 @@ func (ed *editor) plainPort(s service, e Request, port int) error {
 	return ed.addItem(list, item)
 }
 
-// holder names the service that has a TCP port already; empty if none has.
+// holder returns the path of the service that already has a TCP port, empty if none has it.
 func (ed *editor) holder(port int) string {
 	for _, s := range ed.services {
 		wire := s.wire()
@@ -164,7 +165,7 @@ func (ed *editor) holder(port int) string {
 	return ""
 }
 
-// portNumber reads a number, in quotes too as old files have it; 0 if none.
+// portNumber reads a number, also in quotes, as in old files; 0 if there is none.
 func portNumber(p *layout.Node, key string) int {
 	n, _ := p.Get(key)
 	switch {
@@ -177,8 +178,7 @@ func portNumber(p *layout.Node, key string) int {
 	return int(n.Number)
 }
 
-// addItem adds a table to a list in brackets, behind the last one and in its
-// manner.
+// addItem adds a table to a list in brackets, after the last one and in its style.
 func (p *braces) addItem(list *layout.Node, k newKey) error {
 	last := list.Items[len(list.Items)-1]
 	text := p.inline(k)
@@ -186,8 +186,7 @@ func (p *braces) addItem(list *layout.Node, k newKey) error {
 	return nil
 }
 
-// addItem adds a table to a list, with a header of its own if the others have
-// one.
+// addItem adds a table to a list, with a header of its own if the others have one.
 func (p *tomlWriter) addItem(list *layout.Node, k newKey) error {
 	if list.Kind == layout.KindArray {
 		return p.braces.addItem(list, k)
@@ -215,7 +214,7 @@ func (p *tomlWriter) addItem(list *layout.Node, k newKey) error {
 	return nil
 }
 
-// lastByte is where the last key of a table and of those inside it ends.
+// lastByte returns the end of the last key of a table and of the tables in it.
 func lastByte(n *layout.Node) int {
 	end := n.At.End
 	if n.Own != nil {

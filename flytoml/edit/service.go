@@ -10,19 +10,19 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// service is a table of the file that makes a service.
+// service is a table in the file that defines a service.
 type service struct {
 	table  *layout.Node
 	path   keyPath
 	single bool // [http_service]
-	named  bool // it names its groups; of a new one
+	named  bool // for a new service: it names its groups
 	groups []string
 }
 
-// services lists the file's services: http_service first, as flyctl does. An
-// empty [[services]] is none: flyctl drops it, and a key would bring it to life.
-// stray are those beside [http_service] that only the name of a table made
-// services: there is nothing in them to edit.
+// services returns the file's services, http_service first, as in flyctl. An
+// empty [[services]] is left out: flyctl drops it, and adding a key would create
+// a service. stray are tables next to [http_service] that are services only by
+// their name: there is nothing in them to edit.
 func (l *splices) services(standard string) (list, stray []service, err error) {
 	if err := l.whole(l.Root, "the file"); err != nil {
 		return nil, nil, err
@@ -75,17 +75,18 @@ func (l *splices) services(standard string) (list, stray []service, err error) {
 	return list, stray, nil
 }
 
-// whole refuses a table that takes keys from elsewhere: what it says cannot be
-// seen in its place.
+// whole refuses a table that takes keys from another place, because its content
+// is not visible in the table itself.
 func (l *splices) whole(table *layout.Node, what string) error {
 	if table.Merged > 0 {
-		return l.Refuse(table.Merged-1, what+" takes keys from elsewhere (<<): write them out, so that it can be edited")
+		return l.Refuse(table.Merged-1,
+			what+" takes keys from another place (<<): write the keys out, so that it can be edited")
 	}
 	return nil
 }
 
-// groupsOf are the process groups that a service names; flyctl takes none, and
-// an empty name, for the default group.
+// groupsOf returns the process groups that a service names. No groups, and an
+// empty name, mean the default group, as in flyctl.
 func groupsOf(table *layout.Node, standard string) []string {
 	var groups []string
 	if processes, _ := table.Get("processes"); processes != nil {
@@ -103,16 +104,16 @@ func groupsOf(table *layout.Node, standard string) []string {
 	return groups
 }
 
-// of tells whether the service belongs to one of the groups; no groups mean all.
+// of reports whether the service belongs to one of the groups. No groups mean all.
 func (s service) of(groups []string) bool {
 	return len(groups) == 0 || slices.ContainsFunc(s.groups, func(group string) bool {
 		return slices.Contains(groups, group)
 	})
 }
 
-// ports are the tables of a service's ports, with their paths: an array of
-// tables or, in old files, a single one. What else flyctl would not take has
-// no key to edit.
+// ports returns the tables of a service's ports, with their paths: an array of
+// tables or, in old files, a single table. Anything else, which flyctl would not
+// accept, has no key to edit.
 func (s service) ports() ([]*layout.Node, []keyPath) {
 	ports, name := s.table.Get("ports")
 	switch {
@@ -132,7 +133,7 @@ func (s service) ports() ([]*layout.Node, []keyPath) {
 	return tables, paths
 }
 
-// handles tells whether a port has a handler.
+// handles reports whether a port has a handler.
 func handles(port *layout.Node, handler string) bool {
 	handlers, _ := port.Get("handlers")
 	return handlers != nil && slices.ContainsFunc(handlers.Items, func(item *layout.Node) bool {
@@ -140,7 +141,7 @@ func handles(port *layout.Node, handler string) bool {
 	})
 }
 
-// http tells whether the service speaks HTTP to Fly Proxy.
+// http reports whether the service speaks HTTP to Fly Proxy.
 func (s service) http() bool {
 	if s.single {
 		return true
@@ -149,19 +150,19 @@ func (s service) http() bool {
 	return slices.ContainsFunc(ports, func(port *layout.Node) bool { return handles(port, "http") })
 }
 
-// editor applies an edit to the services of a file and keeps account of it.
+// editor applies an edit to the services of a file and records the changes.
 type editor struct {
 	*splices
 	writer
-	services []service // of the file
-	stray    []service // of the file too, with nothing to edit
+	services []service // all that can be edited
+	stray    []service // the others, with nothing to edit
 	changes  []Change
 	paths    []keyPath            // of changes
 	values   []scalar             // of changes
 	keep     map[string]exemption // groups that keep their autostop and minimum
 }
 
-// edit brings one of the services to what the edit says.
+// edit applies the edit to one of the services.
 func (ed *editor) edit(s service, e Request) error {
 	ports, paths := s.ports()
 	for i, port := range ports {
@@ -187,8 +188,8 @@ func (ed *editor) edit(s service, e Request) error {
 
 const autostopKey = "auto_stop_machines"
 
-// keepsSuspend reports whether the edit leaves the service's autostop as it is:
-// suspended Machines stop too.
+// keepsSuspend reports whether the edit leaves the service's autostop at suspend.
+// Suspended Machines stop too.
 func (e Request) keepsSuspend(s service) bool {
 	return e.KeepSuspend && e.Autostop != nil && *e.Autostop == machine.AutostopStop && s.suspends()
 }
@@ -199,13 +200,13 @@ func (s service) suspends() bool {
 	return value != nil && value.Kind == layout.KindString && value.Text == machine.AutostopSuspend.String()
 }
 
-// setting is a key of a service with the value it is to have.
+// setting is a key of a service with its wanted value.
 type setting struct {
 	key   string
 	value scalar
 }
 
-// settings are the edit's plain keys, in flyctl's order.
+// settings returns the edit's plain keys, in flyctl's order.
 func (e Request) settings() []setting {
 	var list []setting
 	if e.Autostop != nil {
@@ -220,8 +221,8 @@ func (e Request) settings() []setting {
 	return list
 }
 
-// forceHTTPS turns the redirect to HTTPS on or off, on the service or on its
-// ports. Off, it is not written where it is absent.
+// forceHTTPS turns the redirect to HTTPS on or off, in the service or in its
+// ports. Off is not written where the key is absent.
 func (ed *editor) forceHTTPS(s service, on bool) error {
 	const key = "force_https"
 	value := scalar{kind: layout.KindBool, on: on}
@@ -242,7 +243,7 @@ func (ed *editor) forceHTTPS(s service, on bool) error {
 	return nil
 }
 
-// newLimits are the keys of a concurrency table for a service that has none.
+// newLimits returns the keys of a concurrency table for a service that has none.
 func (e Request) newLimits(s service) []setting {
 	kind := e.ConcurrencyType
 	switch {
@@ -260,8 +261,7 @@ func (e Request) newLimits(s service) []setting {
 	return list
 }
 
-// concurrency sets the limits of a service, in a table, or in the old string
-// "soft,hard".
+// concurrency sets the limits of a service, in a table or in the old string "soft,hard".
 func (ed *editor) concurrency(s service, e Request) error {
 	limits := e.newLimits(s)
 	if limits == nil {
@@ -294,7 +294,7 @@ func (ed *editor) concurrency(s service, e Request) error {
 		}
 	}
 	if len(table.Members) > 0 && (e.ConcurrencyType == "" || !s.http()) {
-		limits = limits[1:] // the table's own type, or flyctl's default, stays
+		limits = limits[1:] // keep the table's type, or flyctl's default
 	}
 	for _, limit := range limits {
 		if err := ed.set(s, table, path, limit.key, limit.value); err != nil {
@@ -308,8 +308,8 @@ func (ed *editor) tooSoft(offset int, hard int64, soft int) error {
 	return ed.Refuse(offset, fmt.Sprintf("the hard limit %d is below the soft limit %d: raise it first", hard, soft))
 }
 
-// legacyLimits sets the first number of a "soft,hard" string. flyctl reads it
-// so in services only, and takes it to count requests.
+// legacyLimits sets the first number of a "soft,hard" string. flyctl accepts such
+// a string only in services, and always counts requests.
 func (ed *editor) legacyLimits(s service, n *layout.Node, path keyPath, e Request) error {
 	if e.ConcurrencyType == machine.CountConnections && s.http() {
 		return ed.Refuse(n.At.Start,
@@ -333,9 +333,9 @@ func (ed *editor) legacyLimits(s service, n *layout.Node, path keyPath, e Reques
 	return ed.put(s, n, path, scalar{kind: layout.KindString, text: strconv.Itoa(*soft) + "," + rest})
 }
 
-// IsStray reports whether a table has only keys of a service that say how it is
-// checked and loaded, or the other keys given: not where the app listens, nor by
-// what protocol.
+// IsStray reports whether a table has only the keys of a service for checks and
+// load, or the given other keys. Such a table does not say where the app listens,
+// nor with which protocol.
 func IsStray(keys []string, others ...string) bool {
 	return len(keys) > 0 && !slices.ContainsFunc(keys, func(key string) bool {
 		switch key {

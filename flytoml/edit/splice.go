@@ -10,18 +10,18 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
 )
 
-// splice puts text in the place of a span of the file.
+// splice replaces a span of the file with a text.
 type splice struct {
 	at      layout.Span
 	text    string
-	rank    int // among insertions at the same place: which goes first
+	rank    int // the order of insertions at the same place
 	changes []int
-	value   bool // text takes the place of a value whose comment stays in its column
+	value   bool // text replaces a value; its comment stays in its column
 }
 
-// Ranks of insertions at the same place: what belongs to the table above it
-// comes before what begins a new one. YAML, where what stands deeper comes
-// first, has ranks of its own between rankValue and rankTable.
+// Ranks of insertions at the same place. Text that belongs to the table above comes
+// before text that begins a new table. In YAML, deeper text comes first; it uses
+// ranks between rankValue and rankTable.
 const (
 	rankValue    = math.MinInt
 	rankKey      = 0
@@ -35,13 +35,13 @@ type splices struct {
 	list []splice
 }
 
-// replace puts text in the place of a value.
+// replace replaces a value with text.
 func (s *splices) replace(at layout.Span, text string, changes ...int) {
 	s.list = append(s.list, splice{at: at, text: text, changes: changes})
 }
 
-// lineAfter adds a line after the one that holds offset, with that line's
-// ending. The last line of a file without a final newline stays without.
+// lineAfter adds a line after the line around offset, with the same line ending.
+// If the file has no final newline, it still has none.
 func (s *splices) lineAfter(offset, rank int, text string, changes ...int) {
 	_, next := s.Line(offset)
 	if next == 0 || s.Source[next-1] != '\n' {
@@ -53,16 +53,15 @@ func (s *splices) lineAfter(offset, rank int, text string, changes ...int) {
 		rank: rank, changes: changes})
 }
 
-// lineBefore adds a line before the one that begins at start.
+// lineBefore adds a line before the line that begins at start.
 func (s *splices) lineBefore(start, rank int, text string, changes ...int) {
 	_, next := s.Line(start)
 	s.list = append(s.list, splice{at: layout.Span{Start: start, End: start}, text: text + s.EolAt(next),
 		rank: rank, changes: changes})
 }
 
-// sort brings the splices into the order of the text: insertions before a
-// replacement at the same place, and among themselves by rank, then as they
-// were added.
+// sort sorts the splices by position. Insertions come before a replacement at the
+// same place, and are sorted by rank, then in the order in which they were added.
 func (s *splices) sort() {
 	slices.SortStableFunc(s.list, func(a, b splice) int {
 		return cmp.Or(
@@ -73,8 +72,8 @@ func (s *splices) sort() {
 	})
 }
 
-// apply returns the file with the sorted splices in place, and tells row the
-// line of each change, from 1.
+// apply returns the file with the sorted splices applied. It calls row with the line of each
+// change, from 1.
 func (s *splices) apply(row func(change, line int)) []byte {
 	size := len(s.Source)
 	for _, sp := range s.list {
@@ -99,7 +98,7 @@ func (s *splices) apply(row func(change, line int)) []byte {
 	return append(out, s.Source[from:]...)
 }
 
-// addLines adds lines at the end of the file, behind an empty one if gap says so.
+// addLines adds lines at the end of the file, after an empty line if gap is set.
 func (s *splices) addLines(lines []newLine, gap bool) {
 	if len(s.Source) == 0 {
 		for _, l := range lines {

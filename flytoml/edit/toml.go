@@ -6,11 +6,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
 )
 
-// tomlWriter writes TOML: keys under headers, dotted ones, and those of inline
-// tables.
+// tomlWriter writes TOML: keys under headers, dotted keys, and keys in inline tables.
 type tomlWriter struct {
 	braces
-	opened  map[*layout.Node]struct{} // tables that were given a header of their own
+	opened  map[*layout.Node]struct{} // tables that got a header of their own
 	headers []int                     // where those headers were added
 }
 
@@ -40,7 +39,7 @@ func (p *tomlWriter) addKey(t *layout.Node, k newKey) error {
 	return nil
 }
 
-// addTable has no null to replace: TOML knows none.
+// addTable ignores null: TOML has none.
 func (p *tomlWriter) addTable(t *layout.Node, k newKey, _ *layout.Node) error {
 	switch {
 	case t.Own != nil && !t.Own.Inline:
@@ -58,7 +57,7 @@ func (p *tomlWriter) addTable(t *layout.Node, k newKey, _ *layout.Node) error {
 	return p.addKey(t, k)
 }
 
-// create adds a table at the end of the file, and those in it below.
+// create adds a table at the end of the file, followed by the tables in it.
 func (p *tomlWriter) create(k newKey, empty *layout.Node) error {
 	if empty != nil && empty.Kind == layout.KindArray {
 		p.replace(empty.At, p.inline(k), k.changes()...)
@@ -68,8 +67,8 @@ func (p *tomlWriter) create(k newKey, empty *layout.Node) error {
 	return nil
 }
 
-// table is a header with its keys, and tables inside it behind them; of a list,
-// one header for each of its tables.
+// table returns a header with its keys, followed by the tables in it. For a list
+// there is one header per table.
 func (p *tomlWriter) table(name string, t newKey, indent string) []newLine {
 	var lines []newLine
 	for i, item := range t.list {
@@ -84,7 +83,7 @@ func (p *tomlWriter) table(name string, t newKey, indent string) []newLine {
 	return p.section("["+name+"]", name, t.keys, indent)
 }
 
-// section is one header with its keys.
+// section returns one header with its keys.
 func (p *tomlWriter) section(header, name string, keys []newKey, indent string) []newLine {
 	lines := []newLine{{text: indent + header}}
 	for _, k := range keys {
@@ -101,7 +100,7 @@ func (p *tomlWriter) section(header, name string, keys []newKey, indent string) 
 	return lines
 }
 
-// addSubtable adds a [table.name] behind the keys of a table with a header.
+// addSubtable adds a [table.name] after the keys of a table with a header.
 func (p *tomlWriter) addSubtable(t *layout.Node, k newKey) {
 	own := t.Own
 	offset, indent := own.At.End, p.Indent(own.At.Start)
@@ -113,8 +112,8 @@ func (p *tomlWriter) addSubtable(t *layout.Node, k newKey) {
 		indent = p.Indent(t.Below.At.Start)
 		gap = p.GapBefore(p.headerStart(t.Below))
 	}
-	// Comments right behind the last key, commented-out keys among them,
-	// stay with the keys.
+	// Comments directly after the last key, such as commented-out keys, stay
+	// with the keys.
 	if _, next := p.Line(offset); next < len(p.Source) {
 		offset = p.LineBreakBefore(p.Below(next))
 	}
@@ -127,8 +126,8 @@ func (p *tomlWriter) addSubtable(t *layout.Node, k newKey) {
 	}
 }
 
-// openHeader gives a table a header of its own that only has headers of
-// tables inside it.
+// openHeader gives a header to a table that has none because it only contains tables with
+// headers.
 func (p *tomlWriter) openHeader(t *layout.Node) {
 	if _, ok := p.opened[t]; ok {
 		return
@@ -140,7 +139,7 @@ func (p *tomlWriter) openHeader(t *layout.Node) {
 	p.lineBefore(start, rankTable, p.Indent(t.Below.At.Start)+"["+name+"]")
 }
 
-// headerStart is where the line of a header begins, or the comments above it.
+// headerStart returns the start of the line of a header, or of the comments above it.
 func (p *tomlWriter) headerStart(b *layout.Block) int {
 	start, _ := p.LineStart(b.At.Start)
 	return p.Above(start)
@@ -150,7 +149,7 @@ func (p *tomlWriter) lastOf(h layout.Home) *layout.Entry {
 	return &h.Block.Entries[h.Entries[len(h.Entries)-1]]
 }
 
-// prefix is the table's name, with its last dot, as its keys spell it.
+// prefix returns the table's name as its keys spell it, including the final dot.
 func (p *tomlWriter) prefix(h layout.Home) string {
 	if h.Depth == 0 {
 		return ""
@@ -159,9 +158,9 @@ func (p *tomlWriter) prefix(h layout.Home) string {
 	return string(p.Source[e.At.Start:e.Parts[h.Depth-1]]) + "."
 }
 
-// assignLike writes `key = value` as its neighbour is written: without blanks
-// around the sign, or with the sign below the neighbour's where those around it
-// stand in one column.
+// assignLike returns "key = value" in the style of a neighbour: without spaces
+// around the sign, or with the sign in the same column where the signs around the
+// neighbour are aligned.
 func (p *tomlWriter) assignLike(neighbour *layout.Entry, key string, k newKey) string {
 	end := neighbour.Parts[len(neighbour.Parts)-1]
 	sign := end
@@ -187,7 +186,7 @@ func (p *tomlWriter) addInline(b *layout.Block, h layout.Home, k newKey) {
 	p.add(b, addition{key: k, text: text, behind: last})
 }
 
-// finish writes what waits for the last key of its table.
+// finish writes the additions that had to wait for the last key of their table.
 func (p *tomlWriter) finish() {
 	for _, start := range p.headers {
 		p.lineBefore(start, rankTable, "")

@@ -12,8 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
 )
 
-// scalar is a value that an edit writes: a Bool, Integer or String, or an
-// Array of strings.
+// scalar is a value that an edit writes: a Bool, Integer or String, or an Array of strings.
 type scalar struct {
 	kind layout.Kind
 	on   bool
@@ -24,8 +23,8 @@ type scalar struct {
 
 func integer(n int) scalar { return scalar{kind: layout.KindInteger, n: int64(n)} }
 
-// write is the value as it stands in a file, with strings in the given quotes;
-// 0 is none. It is the same text in every format.
+// write returns the value as text, with strings in the given quotes; 0 means no
+// quotes. The text is the same in every format.
 func (v scalar) write(quote byte) string {
 	switch v.kind {
 	case layout.KindBool:
@@ -42,15 +41,15 @@ func (v scalar) write(quote byte) string {
 	return quoteText(v.text, quote)
 }
 
-// bareWord is a text that YAML reads as one without quotes, unless it is one
-// of the words that some readers take for a value of another type.
+// bareWord matches text that YAML reads as a string without quotes, except for the
+// words that some readers take for a value of another type.
 var (
 	bareWord  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 	otherWord = regexp.MustCompile(`(?i)^(true|false|yes|no|on|y|n|null)$`)
 )
 
-// quoteText quotes a string; one that cannot stand in the wanted quotes as it is
-// gets double ones and escapes, which mean the same in every format.
+// quoteText quotes a string. A string that cannot be written in the given quotes
+// gets double quotes and escapes, which mean the same in every format.
 func quoteText(s string, quote byte) string {
 	if quote == 0 {
 		if bareWord.MatchString(s) && !otherWord.MatchString(s) {
@@ -82,8 +81,8 @@ func quoteText(s string, quote byte) string {
 	return b.String()
 }
 
-// decodesTo tells whether the file's decoder reads the written value as got: a
-// number is an int64 in TOML, a float64 in JSON and an int in YAML.
+// decodesTo reports whether got is what the file's decoder returns for the
+// written value. Numbers are int64 in TOML, float64 in JSON and int in YAML.
 func (v scalar) decodesTo(got any) bool {
 	switch got := got.(type) {
 	case bool:
@@ -104,8 +103,8 @@ func (v scalar) decodesTo(got any) bool {
 	return false
 }
 
-// equalsScalar tells whether a value already says v. For flyctl, true and false are
-// spellings of stop and off where it wants one of these words.
+// equalsScalar reports whether a value already means v. In flyctl, true and false
+// are spellings of stop and off.
 func equalsScalar(n *layout.Node, v scalar) bool {
 	switch {
 	case v.kind == layout.KindInteger:
@@ -120,8 +119,8 @@ func equalsScalar(n *layout.Node, v scalar) bool {
 	return n.Text == v.text
 }
 
-// set gives a key of a table a value: it replaces the one that is there unless
-// that means the same already, or adds the key.
+// set sets a key of a table: it replaces the existing value unless that already
+// means the same, or adds the key.
 func (ed *editor) set(s service, table *layout.Node, path keyPath, key string, v scalar) error {
 	present, name := table.Get(key)
 	if present != nil {
@@ -133,11 +132,10 @@ func (ed *editor) set(s service, table *layout.Node, path keyPath, key string, v
 	return ed.addKey(table, ed.record(s, path, []setting{{key, v}})[0])
 }
 
-// put replaces a value unless it means the same already. Strings keep the
-// quotes they had.
+// put replaces a value unless it already means the same. Strings keep their quotes.
 func (ed *editor) put(s service, n *layout.Node, path keyPath, v scalar) error {
 	if n.Kind == layout.KindTable || n.Kind == layout.KindTables {
-		return ed.Refuse(n.At.Start, path.String()+" is a table where flyctl takes a value")
+		return ed.Refuse(n.At.Start, path.String()+" is a table, but flyctl expects a single value")
 	}
 	if equalsScalar(n, v) {
 		return nil
@@ -147,7 +145,7 @@ func (ed *editor) put(s service, n *layout.Node, path keyPath, v scalar) error {
 	}
 	was := ed.Source[n.At.Start:n.At.End]
 	if n.Kind != layout.KindString && bytes.IndexByte(was, '#') >= 0 {
-		return ed.Refuse(n.At.Start, path.String()+" is not a single value, and has a comment inside")
+		return ed.Refuse(n.At.Start, path.String()+" is not a single value, and contains a comment")
 	}
 	quote := ed.Quote
 	if n.Kind == layout.KindString && was[0] != '*' {
@@ -163,8 +161,8 @@ func (ed *editor) put(s service, n *layout.Node, path keyPath, v scalar) error {
 	return nil
 }
 
-// shownValue is a value as a change tells it: what a table has where a single
-// value belongs is nobody's to tell.
+// shownValue returns a value as a change shows it. The content of a table or list
+// in place of a single value is not shown.
 func shownValue(text string, is, wanted layout.Kind) string {
 	switch {
 	case is == layout.KindInline:
@@ -175,7 +173,7 @@ func shownValue(text string, is, wanted layout.Kind) string {
 	return text
 }
 
-// checkUnlocked refuses a change of what cannot be changed safely.
+// checkUnlocked refuses to change a value that cannot be changed safely.
 func (ed *editor) checkUnlocked(n *layout.Node, path keyPath) error {
 	if n.Locked == "" {
 		return nil
@@ -183,8 +181,7 @@ func (ed *editor) checkUnlocked(n *layout.Node, path keyPath) error {
 	return ed.Refuse(n.At.Start, path.String()+" "+n.Locked)
 }
 
-// record takes new keys into account, and returns them as they are to be
-// written.
+// record records new keys as changes, and returns them for the writer.
 func (ed *editor) record(s service, path keyPath, list []setting) []newKey {
 	keys := make([]newKey, len(list))
 	for i, item := range list {
@@ -196,10 +193,10 @@ func (ed *editor) record(s service, path keyPath, list []setting) []newKey {
 	return keys
 }
 
-// account takes note of a change.
+// account records a change.
 func (ed *editor) account(change Change, path keyPath, v scalar) {
 	if ed.changes == nil {
-		room := 5 * len(ed.services) // what an edit seldom exceeds
+		room := 5 * len(ed.services) // enough for most edits
 		ed.changes = make([]Change, 0, room)
 		ed.paths = make([]keyPath, 0, room)
 		ed.values = make([]scalar, 0, room)

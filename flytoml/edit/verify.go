@@ -12,21 +12,21 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-// pathStep is a key of a table or, if that is empty, an index of an array.
-// (An empty key exists in TOML, but no edit goes through one.)
+// pathStep is a key of a table or, if the key is empty, an index of an array.
+// (TOML allows an empty key, but no edit changes anything below one.)
 type pathStep struct {
 	key   string
 	index int
 }
 
-// keyPath leads from the top of a document to a value.
+// keyPath is the path from the top of a document to a value.
 type keyPath []pathStep
 
 func (p keyPath) with(steps ...pathStep) keyPath {
 	return append(p[:len(p):len(p)], steps...)
 }
 
-// String is the path as people write it: services[0].ports[1].force_https.
+// String returns the path as people write it: services[0].ports[1].force_https.
 func (p keyPath) String() string {
 	var b strings.Builder
 	for i, step := range p {
@@ -42,14 +42,13 @@ func (p keyPath) String() string {
 	return b.String()
 }
 
-// intent is a value that an edit meant to change.
+// intent is a change that the edit is supposed to make.
 type intent struct {
 	path  keyPath
 	value scalar
 }
 
-// intents are all of them, in the order of their paths, so that those under
-// the same step stand together.
+// intents returns all intents sorted by path, so that those with a common prefix are adjacent.
 func (ed *editor) intents() []intent {
 	list := make([]intent, len(ed.paths))
 	for i, path := range ed.paths {
@@ -63,7 +62,7 @@ func (ed *editor) intents() []intent {
 	return list
 }
 
-// firstStep returns the intents of the first of the list's steps at a depth, and
+// firstStep splits the list into the intents that share the first one's step at a depth, and
 // the others.
 func firstStep(list []intent, depth int) (these, others []intent) {
 	n := 1
@@ -73,8 +72,8 @@ func firstStep(list []intent, depth int) (these, others []intent) {
 	return list[:n], list[n:]
 }
 
-// verify decodes the edited bytes, and compares them with the document before:
-// every value that was meant to change has, and no other.
+// verify decodes the edited bytes and compares them with the document before:
+// every intended change must be there, and no other.
 func (ed *editor) verify(format syntax.Format, before map[string]any, after []byte) error {
 	if len(ed.changes) == 0 {
 		if len(ed.list) > 0 {
@@ -93,7 +92,7 @@ func (ed *editor) verify(format syntax.Format, before map[string]any, after []by
 	return nil
 }
 
-// mismatch is a difference that was not meant, or a change that did not happen.
+// mismatch is an unintended difference, or an intended change that is missing.
 type mismatch struct {
 	path keyPath // from the value upwards
 	what string
@@ -104,8 +103,9 @@ func (m *mismatch) under(step pathStep) *mismatch {
 	return m
 }
 
-// compare finds a mismatch between two values and the intents in them, whose
-// paths lead to them by depth steps. before is nil for a table that is new.
+// compare returns a mismatch between two values, given the intents in them. The
+// first depth steps of the intents' paths lead to the values. before is nil for a
+// new table.
 func compare(before, after any, want []intent, depth int) *mismatch {
 	switch {
 	case len(want) == 0 && legacy.Equal(before, after):
@@ -115,7 +115,7 @@ func compare(before, after any, want []intent, depth int) *mismatch {
 	case len(want[0].path) == depth && want[len(want)-1].value.decodesTo(after):
 		return nil
 	case len(want[0].path) == depth:
-		return &mismatch{what: "is not what it was to be"}
+		return &mismatch{what: "does not have the intended value"}
 	}
 	switch after := after.(type) {
 	case map[string]any:
@@ -169,8 +169,7 @@ func compareTables(was, after map[string]any, want []intent, depth int) *mismatc
 	return nil
 }
 
-// compareArrays takes items behind those that were for new ones, if they are
-// meant.
+// compareArrays accepts additional items at the end if they are intended.
 func compareArrays(was, after []any, want []intent, depth int) *mismatch {
 	for i, value := range after {
 		step := pathStep{index: i}

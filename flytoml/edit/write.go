@@ -8,25 +8,24 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-// writer puts what is new into a file in the manner of its neighbours. There
-// is one for each format.
+// writer adds text to a file in the style of its surroundings. Each format has one.
 type writer interface {
-	// set puts a value in the place of another.
+	// set replaces a value.
 	set(n *layout.Node, text string, change int)
-	// addKey adds a key to a table, in the shape that the table has.
+	// addKey adds a key to a table, in the table's style.
 	addKey(t *layout.Node, k newKey) error
-	// addTable adds a table inside another, or in the place of a null.
+	// addTable adds a table inside another, or replaces null with it.
 	addTable(t *layout.Node, k newKey, null *layout.Node) error
-	// addItem adds a table to a list that has one.
+	// addItem adds a table to a list of tables.
 	addItem(list *layout.Node, k newKey) error
-	// create adds a table, or a list of tables, at the top of the file, or in the
-	// place of a null or of an empty list.
+	// create adds a table or a list of tables at the top level. It replaces null or
+	// an empty list, if there is one in its place.
 	create(k newKey, null *layout.Node) error
-	// finish writes what waits for the last key of its table.
+	// finish writes the additions that had to wait for the last key of their table.
 	finish()
 }
 
-// newWriter is the writer of a format.
+// newWriter returns the writer of a format.
 func newWriter(format syntax.Format, s *splices) writer {
 	b := braces{splices: s, waiting: map[*layout.Block][]addition{}}
 	switch format {
@@ -38,12 +37,11 @@ func newWriter(format syntax.Format, s *splices) writer {
 	return &tomlWriter{braces: b, opened: map[*layout.Node]struct{}{}}
 }
 
-// newKey is a key to add, with its value, or a table with its keys, or a list of
-// such tables.
+// newKey is a key to add: with a value, with a table of keys, or with a list of such tables.
 type newKey struct {
 	name   string
 	text   string // the value as the format writes it
-	change int    // the number of the change that it is
+	change int    // the index of its change
 	keys   []newKey
 	list   []newKey
 }
@@ -51,7 +49,7 @@ type newKey struct {
 // plain reports whether the key has a single value.
 func (k newKey) plain() bool { return k.keys == nil && k.list == nil }
 
-// changes are the numbers of all the changes in a key.
+// changes returns the indexes of all changes in a key.
 func (k newKey) changes() []int {
 	if k.plain() {
 		return []int{k.change}
@@ -69,12 +67,12 @@ type newLine struct {
 	changes []int
 }
 
-// assign is a key with its value on one line.
+// assign returns a key with its value on one line.
 func (l *splices) assign(k newKey) string {
 	return l.Mark + k.name + l.Mark + l.Sign + l.inline(k)
 }
 
-// inline is a key's value on one line.
+// inline returns a key's value on one line.
 func (l *splices) inline(k newKey) string {
 	switch {
 	case k.list != nil:
@@ -93,7 +91,7 @@ func (l *splices) inline(k newKey) string {
 	return "{" + l.pad() + strings.Join(list, l.comma()) + l.pad() + "}"
 }
 
-// pad stands inside braces on one line.
+// pad returns the space inside braces on one line.
 func (l *splices) pad() string {
 	if l.Sign == ":" {
 		return ""
@@ -101,11 +99,11 @@ func (l *splices) pad() string {
 	return " "
 }
 
-// comma stands between the keys of a table on one line.
+// comma returns the separator of keys in a table on one line.
 func (l *splices) comma() string { return "," + l.pad() }
 
-// position counts the keys of a service from 1 in the order in which flyctl
-// writes them, as far as an edit needs it; 0 is any other key.
+// position returns the position of a key of a service in the order in which
+// flyctl writes them, from 1. It is 0 for keys that an edit does not need.
 func position(key string) int {
 	switch strings.ToLower(key) {
 	case "protocol":
@@ -124,8 +122,8 @@ func position(key string) int {
 	return 0
 }
 
-// behind is the entry of a block that a new key goes behind: the last of those
-// that come before it in flyctl's order, or else the last of all.
+// behind returns the index of the entry after which a new key goes: the last one
+// that comes before it in flyctl's order, or else the last one.
 func behind(b *layout.Block, key string) int {
 	want := position(key)
 	for i := len(b.Entries) - 1; i >= 0; i-- {

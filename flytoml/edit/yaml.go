@@ -7,7 +7,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
 )
 
-// yamlWriter writes YAML: keys of a block mapping on lines of their own, those
+// yamlWriter writes YAML: keys of a block mapping on lines of their own, and keys
 // of a flow mapping between its braces.
 type yamlWriter struct{ braces }
 
@@ -19,7 +19,7 @@ func (p *yamlWriter) set(n *layout.Node, text string, change int) {
 	p.list = append(p.list, splice{at: n.At, text: text, rank: rankKey, changes: []int{change}, value: true})
 }
 
-// put writes in the place of a value, which may have no text at all.
+// put replaces a value, which may have no text at all.
 func (p *yamlWriter) put(n *layout.Node, text string, changes ...int) {
 	rank := rankKey
 	if n.At.Start == n.At.End {
@@ -54,8 +54,8 @@ func (p *yamlWriter) addTable(t *layout.Node, k newKey, null *layout.Node) error
 	return p.linesBehind(p.below(b.Entries[len(b.Entries)-1].At.End, b.Column), -2*b.Column+1, lines...)
 }
 
-// create adds a table behind the last one at the top, at the end of the file
-// or of the document.
+// create adds a table after the last one at the top level, at the end of the file or of the
+// document.
 func (p *yamlWriter) create(k newKey, null *layout.Node) error {
 	b := p.Root.Own
 	if null != nil || b.Inline {
@@ -79,7 +79,7 @@ func (p *yamlWriter) create(k newKey, null *layout.Node) error {
 	return nil
 }
 
-// keys are new keys on lines of their own.
+// keys returns new keys on lines of their own.
 func (p *yamlWriter) keys(list []newKey, indent string) []newLine {
 	var lines []newLine
 	for _, k := range list {
@@ -93,7 +93,7 @@ func (p *yamlWriter) keys(list []newKey, indent string) []newLine {
 	return lines
 }
 
-// content is what stands below the name of a table, or of a list of tables.
+// content returns the lines below the name of a table, or of a list of tables.
 func (p *yamlWriter) content(k newKey, indent string) []newLine {
 	if k.list == nil {
 		return p.keys(k.keys, indent)
@@ -107,8 +107,8 @@ func (p *yamlWriter) content(k newKey, indent string) []newLine {
 	return lines
 }
 
-// linesBehind adds lines behind the one around offset. Of several insertions
-// there, what stands deeper goes first.
+// linesBehind adds lines after the line around offset. Of several insertions at
+// the same place, the deeper one comes first.
 func (p *yamlWriter) linesBehind(offset, rank int, lines ...newLine) error {
 	if _, next := p.Line(offset); next == len(p.Source) && p.Open {
 		return p.openText()
@@ -121,12 +121,12 @@ func (p *yamlWriter) linesBehind(offset, rank int, lines ...newLine) error {
 
 func (p *yamlWriter) openText() error {
 	return p.Refuse(len(p.Source),
-		"the file ends within a text over several lines, which a new line would change: end its last line first")
+		"the file ends in a multi-line text, which a new line would change: end its last line first")
 }
 
-// below steps from the line around offset over the comments that follow
-// without a gap, if they stand no less deep than a column: they belong to what
-// is above. It returns an offset in the last of these lines.
+// below moves from the line around offset past the comments that follow without a
+// gap and are indented at least to a column: they belong to the text above. It
+// returns an offset in the last of these lines.
 func (p *yamlWriter) below(offset, indent int) int {
 	_, next := p.Line(offset)
 	for next < len(p.Source) && p.Source[next-1] == '\n' {
@@ -140,8 +140,8 @@ func (p *yamlWriter) below(offset, indent int) int {
 	return offset
 }
 
-// documentEnd is where the line begins that ends the document with "...", or
-// the end of the file.
+// documentEnd returns the start of the line "..." that ends the document, or the end of the
+// file.
 func (p *yamlWriter) documentEnd() int {
 	start := 0
 	if entries := p.Root.Own.Entries; len(entries) > 0 {
@@ -158,7 +158,7 @@ func (p *yamlWriter) documentEnd() int {
 	return start
 }
 
-// separated tells whether empty lines stand between the keys at the top.
+// separated reports whether the keys at the top level have empty lines between them.
 func (p *yamlWriter) separated() bool {
 	entries := p.Root.Own.Entries
 	for i := range entries {

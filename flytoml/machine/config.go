@@ -1,9 +1,9 @@
 // Package machine is a Fly Machine's configuration as the JSON document that
 // the Machines API takes and returns.
 //
-// A [Config] keeps every field, those this program does not know included:
-// the API replaces the whole configuration on an update, so a field that is
-// lost here is lost on the platform. Typed views ([Config.Services],
+// A [Config] keeps every field, including unknown ones: an update through the API
+// replaces the whole configuration, so a field that is lost here is lost on the
+// platform. Typed views ([Config.Services],
 // [Config.Checks], [Config.Guest], …) read parts of it; [Config.With] and
 // [Config.Without] give a changed copy.
 //
@@ -11,8 +11,8 @@
 //	services, err := cfg.Services()
 //	changed, err := cfg.With("services", services)
 //
-// A view that is written back holds what its type knows and nothing else: that
-// is how flyctl, too, replaces services by those of fly.toml.
+// A view that is written back contains only the fields of its type. flyctl
+// replaces services with those of fly.toml in the same way.
 package machine
 
 import (
@@ -25,8 +25,8 @@ import (
 	"strings"
 )
 
-// Config is one configuration document. Values are immutable: methods that
-// change something return a copy. The zero Config is the empty document.
+// Config is one configuration document. Values are immutable: methods that change
+// something return a copy. The zero Config is the empty document.
 type Config struct {
 	fields map[string]json.RawMessage
 }
@@ -38,8 +38,8 @@ func ParseConfig(data []byte) (Config, error) {
 	return c, err
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]. Only an object (or null, the
-// empty document) is accepted.
+// UnmarshalJSON implements [json.Unmarshaler]. It accepts an object, or null for the empty
+// document.
 func (c *Config) UnmarshalJSON(data []byte) error {
 	if bytes.Equal(bytes.TrimSpace(data), []byte("null")) {
 		c.fields = nil
@@ -53,8 +53,8 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON implements [json.Marshaler]; keys are sorted, values are the
-// bytes that were read.
+// MarshalJSON implements [json.Marshaler]. Keys are sorted; values are the bytes that were
+// read.
 func (c Config) MarshalJSON() ([]byte, error) {
 	if c.fields == nil {
 		return []byte("{}"), nil
@@ -65,13 +65,13 @@ func (c Config) MarshalJSON() ([]byte, error) {
 // IsZero reports whether the document has no field.
 func (c Config) IsZero() bool { return len(c.fields) == 0 }
 
-// Keys are the names of the top-level fields, sorted.
+// Keys returns the names of the top-level fields, sorted.
 func (c Config) Keys() []string { return slices.Sorted(maps.Keys(c.fields)) }
 
-// Raw is the value of a top-level field as it was read, nil if there is none.
+// Raw returns the value of a top-level field as it was read, nil if there is none.
 func (c Config) Raw(key string) json.RawMessage { return bytes.Clone(c.fields[key]) }
 
-// With returns a copy in which key holds the JSON form of value.
+// With returns a copy in which the field key is the JSON form of value.
 func (c Config) With(key string, value any) (Config, error) {
 	raw, err := json.Marshal(value)
 	if err != nil {
@@ -85,7 +85,7 @@ func (c Config) With(key string, value any) (Config, error) {
 	return Config{fields}, nil
 }
 
-// Without returns a copy that lacks the keys.
+// Without returns a copy without the given fields.
 func (c Config) Without(keys ...string) Config {
 	fields := maps.Clone(c.fields)
 	for _, key := range keys {
@@ -94,7 +94,7 @@ func (c Config) Without(keys ...string) Config {
 	return Config{fields}
 }
 
-// view decodes a top-level field into v and leaves v alone when it is absent.
+// view decodes a top-level field into v. If the field is absent, v does not change.
 func (c Config) view(key string, v any) error {
 	raw, ok := c.fields[key]
 	if !ok {
@@ -106,50 +106,50 @@ func (c Config) view(key string, v any) error {
 	return nil
 }
 
-// Services are the services Fly Proxy routes to this Machine.
+// Services returns the services that Fly Proxy routes to this Machine.
 func (c Config) Services() ([]Service, error) {
 	var services []Service
 	err := c.view("services", &services)
 	return services, err
 }
 
-// Checks are the top-level checks by name; service checks stand in their service.
+// Checks returns the top-level checks by name. The checks of services are in the services.
 func (c Config) Checks() (map[string]Check, error) {
 	var checks map[string]Check
 	err := c.view("checks", &checks)
 	return checks, err
 }
 
-// Env are the Machine's environment variables. They may hold secrets: never
-// print, log or send the values anywhere but back to the Machines API.
+// Env returns the Machine's environment variables. They may be secrets: never
+// print or log the values, or send them anywhere but to the Machines API.
 func (c Config) Env() (map[string]string, error) {
 	var env map[string]string
 	err := c.view("env", &env)
 	return env, err
 }
 
-// Metadata is the Machine's metadata; see the Metadata… constants.
+// Metadata returns the Machine's metadata: see the Metadata… constants.
 func (c Config) Metadata() (map[string]string, error) {
 	var metadata map[string]string
 	err := c.view("metadata", &metadata)
 	return metadata, err
 }
 
-// Guest is the size of the Machine, nil if the document has none.
+// Guest returns the size of the Machine, nil if the document has none.
 func (c Config) Guest() (*Guest, error) {
 	var guest *Guest
 	err := c.view("guest", &guest)
 	return guest, err
 }
 
-// Mounts are the volumes mounted into the Machine.
+// Mounts returns the volumes mounted into the Machine.
 func (c Config) Mounts() ([]Mount, error) {
 	var mounts []Mount
 	err := c.view("mounts", &mounts)
 	return mounts, err
 }
 
-// Image is the reference of the image the Machine runs, empty if there is none.
+// Image returns the reference of the image that the Machine runs, empty if there is none.
 func (c Config) Image() string {
 	var image string
 	if c.view("image", &image) != nil {
@@ -158,14 +158,14 @@ func (c Config) Image() string {
 	return image
 }
 
-// AutoDestroy tells whether stopping the Machine destroys it.
+// AutoDestroy reports whether the Machine is destroyed when it stops.
 func (c Config) AutoDestroy() bool {
 	var destroy bool
 	return c.view("auto_destroy", &destroy) == nil && destroy
 }
 
-// Validate checks that every typed view can be read, and that init is an object,
-// so that later reads of a document that came from outside cannot fail half-way.
+// Validate checks that every typed view can be read and that init is an object,
+// so that later reads of a document from outside cannot fail.
 func (c Config) Validate() error {
 	_, services := c.Services()
 	_, checks := c.Checks()
@@ -177,8 +177,9 @@ func (c Config) Validate() error {
 	return errors.Join(services, checks, env, metadata, guest, mounts, c.view("init", &init))
 }
 
-// ProcessGroup is the process group of the Machine as flyctl reads it:
-// metadata fly_process_group, else the older process_group, else empty.
+// ProcessGroup returns the process group of the Machine as flyctl reads it:
+// metadata fly_process_group, or else the older process_group; empty if there is
+// neither.
 func (c Config) ProcessGroup() string {
 	metadata, err := c.Metadata()
 	if err != nil {
@@ -190,8 +191,8 @@ func (c Config) ProcessGroup() string {
 	return metadata["process_group"]
 }
 
-// Label is one entry of the metadata, empty if there is none or the metadata
-// cannot be read.
+// Label returns one entry of the metadata. It is empty if there is none, or if
+// the metadata cannot be read.
 func (c Config) Label(key string) string {
 	metadata, err := c.Metadata()
 	if err != nil {
@@ -200,9 +201,9 @@ func (c Config) Label(key string) string {
 	return metadata[key]
 }
 
-// WithoutFlyctlVersion is a copy whose metadata does not say which flyctl
-// deployed the Machine: each flyctl writes its own version there, and what others
-// send is not from it. Metadata that cannot be read stays as it is.
+// WithoutFlyctlVersion returns a copy whose metadata does not have the version of
+// the flyctl that deployed the Machine. Each flyctl writes its own version, and
+// other programs are not flyctl. Metadata that cannot be read stays as it is.
 func (c Config) WithoutFlyctlVersion() Config {
 	var metadata map[string]json.RawMessage
 	if raw := c.Raw("metadata"); raw == nil || json.Unmarshal(raw, &metadata) != nil {
@@ -220,7 +221,8 @@ func (c Config) WithoutFlyctlVersion() Config {
 }
 
 // FlyLaunch reports whether `fly deploy` manages the Machine: metadata
-// fly_platform_version is v2 and it is not a release-command or console Machine.
+// fly_platform_version is v2, and the Machine is not a release-command or console
+// Machine.
 func (c Config) FlyLaunch() bool {
 	metadata, err := c.Metadata()
 	if err != nil || metadata[MetadataPlatformVersion] != "v2" {
@@ -237,8 +239,8 @@ func (c Config) OneCommand() bool {
 	return strings.HasPrefix(group, "fly_app_") || group == "release_command"
 }
 
-// Detached reports whether `fly deploy` leaves the Machine alone although it is
-// there to stay: it was made through the Machines API or by `fly machine run`.
+// Detached reports whether the Machine is permanent but not managed by `fly
+// deploy`: it was created through the Machines API or by `fly machine run`.
 func (c Config) Detached() bool { return !c.FlyLaunch() && !c.OneCommand() }
 
 // Metadata keys that flyctl reads and writes (fly-go, machine_types.go).
@@ -248,13 +250,13 @@ const (
 	MetadataReleaseID       = "fly_release_id"
 	MetadataReleaseVersion  = "fly_release_version"
 	MetadataFlyctlVersion   = "fly_flyctl_version"
-	MetadataCanary          = "fly_canary"                   // "true" on a Machine that is there to be proved
-	MetadataBlueGreenTag    = "fly_bluegreen_deployment_tag" // when the set was made, or [SafeToDestroy]
+	MetadataCanary          = "fly_canary"                   // "true" on a canary, a Machine that tests a release
+	MetadataBlueGreenTag    = "fly_bluegreen_deployment_tag" // the time the set was created, or [SafeToDestroy]
 )
 
-// SafeToDestroy is the tag of a Machine whose successor serves.
+// SafeToDestroy is the tag of a Machine whose replacement is in service.
 const SafeToDestroy = "safe_to_destroy"
 
-// EnvStandbyFor is the environment variable in which flyctl tells a standby whom
-// it stands by for.
+// EnvStandbyFor is the environment variable in which flyctl gives a standby the
+// Machines that it stands by for.
 const EnvStandbyFor = "FLY_STANDBY_FOR"

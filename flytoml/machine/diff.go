@@ -13,18 +13,18 @@ import (
 	"strings"
 )
 
-// Change is one value that differs between two configurations. Before and
-// After are compact JSON, empty when the value is absent; what may be a secret
-// (environment values, file contents, check headers) is masked and only says
-// how long it is.
+// Change is one value that differs between two configurations. Before and After
+// are compact JSON, empty if the value is absent. Values that may be secrets
+// (environment values, file contents, check headers) are masked and show only
+// their length.
 type Change struct {
 	Path   string
 	Before string
 	After  string
-	Given  bool // After is at a place of secrets, and not masked: see [DiffGiven]
+	Given  bool // After may be a secret and is not masked: see [DiffGiven]
 }
 
-// String is the change on one line.
+// String returns the change on one line.
 func (c Change) String() string {
 	switch {
 	case c.Before == "":
@@ -35,7 +35,7 @@ func (c Change) String() string {
 	return c.Path + ": " + c.Before + " → " + c.After
 }
 
-// Key is the top-level field that the value lies in.
+// Key returns the top-level field that contains the value.
 func (c Change) Key() string {
 	if end := strings.IndexAny(c.Path, ".["); end > 0 {
 		return c.Path[:end]
@@ -43,15 +43,15 @@ func (c Change) Key() string {
 	return c.Path
 }
 
-// Equal reports whether two configurations mean the same to Fly: absent, null
-// and empty values are alike, "off"/"stop" and false/true of autostop are
-// alike, and the headers of a check are a set. An empty string is a value in a
-// list (an argument of a command) and in an environment.
+// Equal reports whether two configurations mean the same to Fly. Absent, null and
+// empty values are equal; so are autostop's "off" and false, and "stop" and true.
+// The order of a check's headers does not matter. In a list (the arguments of a
+// command) and in an environment, an empty string is a value.
 func Equal(a, b Config) bool {
 	return a.Hash() == b.Hash()
 }
 
-// Hash is the SHA-256 of the canonical form, in hex. Configurations that are
+// Hash returns the SHA-256 of the canonical form, in hex. Configurations that are
 // [Equal] have the same hash.
 func (c Config) Hash() string {
 	var buf bytes.Buffer
@@ -60,7 +60,7 @@ func (c Config) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Diff lists what has to change to make b of a, sorted by path.
+// Diff lists the changes from a to b, sorted by path.
 func Diff(a, b Config) []Change { return diff(a, b, maskChange) }
 
 func diff(a, b Config, mask func(Change) Change) []Change {
@@ -99,8 +99,8 @@ func DiffKeys(a, b Config) []string {
 	return differ
 }
 
-// tree is a JSON value: map[string]tree, []tree, or a literal. Numbers stay as
-// they were written so that no precision is lost.
+// tree is a JSON value: map[string]tree, []tree, or a literal. Numbers keep their
+// spelling, so that no precision is lost.
 type tree any
 
 func (c Config) normalised() map[string]tree {
@@ -119,8 +119,8 @@ func (c Config) normalised() map[string]tree {
 	return out
 }
 
-// normalise drops what is null or empty and brings the spellings that Fly
-// treats alike to one. It returns nil for what is to be dropped.
+// normalise removes null and empty values, and unifies spellings that mean the
+// same to Fly. It returns nil for a value that is removed.
 func normalise(path string, value tree) tree {
 	switch v := value.(type) {
 	case map[string]any:
@@ -163,7 +163,7 @@ func normalise(path string, value tree) tree {
 		}
 		return v
 	case bool:
-		// A port's false is written by nobody (omitempty) and echoed by some.
+		// Clients leave out a port's false (omitempty), and the API sometimes returns it.
 		if !v && strings.HasSuffix(path, ".force_https") {
 			return nil
 		}
@@ -172,16 +172,16 @@ func normalise(path string, value tree) tree {
 	return value
 }
 
-// checkHeaders reports whether a path, without indices, is the list of headers
-// of a service's check (services.checks.headers) or of a top-level one
+// checkHeaders reports whether a path, without indices, is the list of headers of
+// a service's check (services.checks.headers) or of a top-level check
 // (checks.NAME.headers).
 func checkHeaders(path string) bool {
 	return strings.HasSuffix(path, ".checks.headers") ||
 		strings.HasPrefix(path, "checks.") && strings.HasSuffix(path, ".headers")
 }
 
-// environment reports whether a path is a variable of the Machine's environment
-// or of that of one of its processes or containers.
+// environment reports whether a path is an environment variable of the Machine or
+// of one of its processes or containers.
 func environment(path string) bool {
 	return strings.HasPrefix(path, "env.") || strings.Contains(path, ".env.")
 }
@@ -224,8 +224,9 @@ func writeCanonical(buf *bytes.Buffer, value tree) {
 	}
 }
 
-// flatten turns a value into path → literal. Arrays are addressed by index; a
-// key that could be taken for a path is quoted, so that no two values share one.
+// flatten stores the literals of a value in out, by path. Items of lists are
+// addressed by index. A key that looks like a path is quoted, so that no two
+// values have the same path.
 func flatten(out map[string]string, path string, value tree) {
 	switch v := value.(type) {
 	case map[string]tree:
@@ -268,11 +269,11 @@ func canonical(value tree) string {
 	return buf.String()
 }
 
-// Held are values that the platform holds and that may be secrets, with the
-// place where each is.
+// Held is the set of values that the platform already has and that may be
+// secrets, with the path of each.
 type Held map[string]string
 
-// Add adds the secrets of a configuration.
+// Add adds the values of a configuration that may be secrets.
 func (h Held) Add(c Config) {
 	flat := make(map[string]string)
 	flatten(flat, "", c.normalised())
@@ -288,7 +289,8 @@ func (h Held) Add(c Config) {
 	}
 }
 
-// literals are the elements of a list, and the list; else the value alone.
+// literals returns the items of a list and the list itself, or just the value if it is not a
+// list.
 func literals(value string) []string {
 	out := []string{value}
 	rest, ok := strings.CutPrefix(value, "[")
@@ -303,16 +305,16 @@ func literals(value string) []string {
 	return out
 }
 
-// shortest is how long a variable's value is that can be a secret at all: a 1
-// or a true is in the environment of many programs.
+// shortest is the minimum length of a variable's value that can be a secret.
+// Values such as 1 and true are in the environment of many programs.
 const shortest = 6
 
-// where is the place at which the platform holds a value already, or an element
+// where returns the path at which the platform already has the value, or an item
 // of it; empty if there is none.
 func (h Held) where(path, value string) string {
 	for _, literal := range literals(value) {
-		// A variable has its place by its name: it was not moved there from
-		// another one, as an element of a list may have been.
+		// A short value of a variable is not a secret that was moved here from another
+		// variable. An item of a list may have been moved.
 		if environment(path) && !strings.HasPrefix(value, "[") && len(literal) < shortest+len(`""`) {
 			continue
 		}
@@ -323,9 +325,9 @@ func (h Held) where(path, value string) string {
 	return ""
 }
 
-// DiffGiven is [Diff] for the person who has to approve what b brings: a value of b at a
-// place of secrets is shown, unless it is one that the platform holds. Its answer
-// is never for a model or a log.
+// DiffGiven is [Diff] for the person who approves b. It shows the values of b
+// that may be secrets, except for those that the platform already has. The result
+// must never reach a model or a log.
 func DiffGiven(a, b Config, held Held) []Change {
 	return diff(a, b, func(c Change) Change {
 		if !IsSecret(c.Path) || c.After == "" {
@@ -341,7 +343,7 @@ func DiffGiven(a, b Config, held Held) []Change {
 	})
 }
 
-// maskChange hides the values of a change that may hold a secret.
+// maskChange masks the values of a change that may be secrets.
 func maskChange(c Change) Change {
 	if !IsSecret(c.Path) {
 		return c
@@ -355,7 +357,7 @@ func maskChange(c Change) Change {
 }
 
 // IsSecret reports whether the value at a path of a Machine's configuration, or
-// of a fly.toml, may hold a secret: environment values other than the two that
+// of a fly.toml, may be a secret: environment values other than the two that
 // Fly sets, build arguments, the contents of files, the values of headers that
 // checks send, and JSON in machine_config.
 //
@@ -364,11 +366,11 @@ func maskChange(c Change) Change {
 //   - A plan has one set of changes. The person who approves reads it, the model
 //     reads it, and its digest is what was approved. If command lines were secret,
 //     [DiffGiven] would mask the earlier command and every one that Fly already
-//     holds, so the person could not see what will run, and digests would change.
+//     has, so the person could not see what will run, and digests would change.
 //   - A masked fly.toml is what a model edits. It needs [processes] to do that, and
 //     a file with a mask cannot be deployed ([HoldsMask]).
 //
-// Errors that quote text nobody has parsed do hide command lines (flytoml).
+// Errors of package flytoml that quote unparsed text do hide command lines.
 func IsSecret(path string) bool {
 	if path == "env.FLY_PROCESS_GROUP" || path == "env.PRIMARY_REGION" {
 		return false
@@ -387,8 +389,8 @@ func IsSecret(path string) bool {
 	return false
 }
 
-// Mask is what stands in place of a secret: its length in bytes, and a note.
-// An empty value stays empty.
+// Mask returns the text that replaces a secret: its length in bytes, and a note.
+// The mask of an empty value is empty.
 func Mask(value, note string) string {
 	if value == "" {
 		return ""
@@ -402,6 +404,6 @@ func Mask(value, note string) string {
 
 var maskForm = regexp.MustCompile(`‹hidden, [0-9]+ bytes[^›]*›`)
 
-// HoldsMask reports whether a text holds what [Mask] makes. Sent as a value, it
-// would take the place of the secret that it stands for.
+// HoldsMask reports whether a text contains a [Mask]. Sent as a value, the mask
+// would replace the secret.
 func HoldsMask(text string) bool { return maskForm.MatchString(text) }

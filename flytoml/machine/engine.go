@@ -6,26 +6,26 @@ import (
 	"strings"
 )
 
-// Engine is a database, queue or log shipper: a program that works for others
-// than the callers that Fly Proxy counts, and so is not to be stopped because
-// none is connected.
+// Engine is a database, queue or log shipper. Such a program also works for
+// clients that Fly Proxy does not count, so it must not be stopped just because
+// no caller is connected.
 type Engine struct {
-	Name  string // as a person says it
-	Ships bool   // it ships logs and serves nobody
+	Name  string // for people
+	Ships bool   // it ships logs and has no clients
 
-	images []string // parts of an image's name; with a slash at the end, the whole last part
-	ports  []int    // its own, which tell it from other programs
-	http   []int    // where it speaks HTTP
+	images []string // parts of an image's name; one that ends in a slash is the whole last part
+	ports  []int    // ports that only this engine uses
+	http   []int    // ports on which it speaks HTTP
 	mounts []string // where its volume is mounted
-	volume []string // words in a volume's name; empty: the same as images
+	volume []string // words in a volume's name; empty means the same as images
 }
 
-// Engines are engines to look among. Making the list costs more than a look
-// into it: who asks many times keeps it.
+// Engines is a list of engines to search. Creating the list takes longer than
+// searching it, so keep it for repeated searches.
 type Engines []Engine
 
-// KnownEngines are those that are found in real fly.toml files. Ports that other
-// programs commonly use (8080, 9000) are left out.
+// KnownEngines returns the engines that are common in fly.toml files. Ports that
+// other programs often use too (8080, 9000) are left out.
 func KnownEngines() Engines {
 	return Engines{
 		{
@@ -107,19 +107,19 @@ func KnownEngines() Engines {
 	}
 }
 
-// companions are words in the names of images for people and monitors who look
-// at an engine, and are none themselves.
+// companions returns words in the names of images that are not an engine but a
+// tool for one, such as an exporter or a user interface.
 func companions() []string {
 	return []string{"exporter", "commander", "express", "insight", "redisinsight", "gui", "ui", "admin", "web",
 		"dashboard", "backup"}
 }
 
-// EngineOfImage is the engine that an image is known for, by the last part of
-// its name; nil if it is not known. Images that Fly built have the app's name,
-// which says nothing.
+// EngineOfImage returns the engine of an image, by the last part of its name, nil
+// if it is not known. Images built by Fly have the name of the app, which says
+// nothing about the engine.
 func EngineOfImage(ref string) *Engine { return KnownEngines().OfImage(ref) }
 
-// EngineOfPort is the engine whose own port this is; nil if it is nobody's.
+// EngineOfPort returns the engine that uses the port, nil if there is none.
 func EngineOfPort(port int) *Engine { return KnownEngines().OfPort(port) }
 
 // OfImage is [EngineOfImage] among these engines.
@@ -146,8 +146,8 @@ func (all Engines) OfPort(port int) *Engine {
 	return all.first(func(e Engine) bool { return slices.Contains(e.ports, port) })
 }
 
-// OfMount finds the engine that keeps its data in a volume of this name or at
-// this destination; nil if there is none.
+// OfMount returns the engine that stores its data in a volume with this name or
+// mounted at this destination, nil if there is none.
 func (all Engines) OfMount(volume, destination string) *Engine {
 	destination = path.Clean(strings.ToLower(destination))
 	name := words(strings.ToLower(volume))
@@ -173,12 +173,12 @@ func (all Engines) first(match func(Engine) bool) *Engine {
 	return nil
 }
 
-// words are the parts of a name between its hyphens, underscores and dots.
+// words returns the parts of a name between its hyphens, underscores and dots.
 func words(name string) []string {
 	return strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("-_.", r) })
 }
 
-// hasWords reports whether the words of part stand in a name, one after another.
+// hasWords reports whether the words of part are in a name, one after another.
 func hasWords(name, part string) bool {
 	have, want := words(name), words(part)
 	for i := 0; i+len(want) <= len(have); i++ {

@@ -6,9 +6,10 @@ import (
 	"maps"
 )
 
-// WithoutDeployed is a configuration without what a deploy adds to what the
-// fly.toml says, which is another for every Machine or every release: the image,
-// the volumes of mounts, whom a standby stands for, and the release's metadata.
+// WithoutDeployed returns the configuration without what a deploy adds to the
+// fly.toml and what differs between Machines or releases: the image, the volumes
+// of mounts, the Machines that a standby stands by for, and the release's
+// metadata.
 func (c Config) WithoutDeployed() (Config, error) {
 	out, err := c.Without("image").WithoutFields("env", EnvStandbyFor)
 	if err != nil {
@@ -28,8 +29,8 @@ func (c Config) WithoutDeployed() (Config, error) {
 	return out.With("mounts", mounts)
 }
 
-// Merge sets single fields of the object under a key and leaves its others; a
-// nil value removes a field.
+// Merge sets single fields of the object under a key and keeps the others. A nil value removes
+// a field.
 func (c Config) Merge(key string, fields map[string]any) (Config, error) {
 	object := map[string]any{}
 	if raw := c.Raw(key); raw != nil {
@@ -51,7 +52,7 @@ func (c Config) Merge(key string, fields map[string]any) (Config, error) {
 	return c.With(key, object)
 }
 
-// WithoutFields removes fields of the object under a key, if there is one.
+// WithoutFields removes fields of the object under a key, if there is such an object.
 func (c Config) WithoutFields(key string, fields ...string) (Config, error) {
 	if c.Raw(key) == nil {
 		return c, nil

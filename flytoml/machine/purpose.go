@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Standby reports whether the Machine waits for others to fail, and starts when one
-// does (Fly docs, "Standby Machines").
+// Standby reports whether the Machine is a standby, which starts when another
+// Machine fails (Fly docs, "Standby Machines").
 func (c Config) Standby() bool {
 	var standbys []json.RawMessage
 	raw := c.Raw("standbys")
@@ -20,10 +20,10 @@ func (c Config) Scheduled() bool {
 	return raw != "" && raw != "null" && raw != `""`
 }
 
-// RunsTask reports whether the Machine runs a task, and is not there to serve.
+// RunsTask reports whether the Machine runs a task instead of serving requests.
 func (c Config) RunsTask() bool { return c.AutoDestroy() || c.Scheduled() }
 
-// ServicesOrNone returns the services of the configuration, none if they cannot be read.
+// ServicesOrNone returns the services of the configuration, or none if they cannot be read.
 func (c Config) ServicesOrNone() []Service {
 	list, err := c.Services()
 	if err != nil {
@@ -32,7 +32,7 @@ func (c Config) ServicesOrNone() []Service {
 	return list
 }
 
-// HasPort reports whether Fly Proxy listens for a service of the Machine.
+// HasPort reports whether Fly Proxy listens for one of the services of the Machine.
 func (c Config) HasPort() bool {
 	return slices.ContainsFunc(c.ServicesOrNone(), Service.HasPort)
 }

@@ -7,12 +7,12 @@ import (
 
 const lastPort = 1<<16 - 1
 
-// IsPort reports whether a port can have the number.
+// IsPort reports whether n is a valid port number.
 func IsPort(n int) bool { return n > 0 && n <= lastPort }
 
-// Range is the external ports that Fly Proxy listens on for an entry of ports.
-// A range that lacks one end is open there. ok is false if there are none: no
-// port is given, it is 0, or the range ends before it begins.
+// Range returns the external ports that Fly Proxy listens on for an entry of
+// ports. A range without one of its ends is open on that side. ok is false if
+// there are no ports: none is given, it is 0, or the range ends before it begins.
 func (p Port) Range() (low, high int, ok bool) {
 	switch {
 	case p.Port != nil:
@@ -35,8 +35,8 @@ func (p Port) Range() (low, high int, ok bool) {
 	return low, high, true
 }
 
-// IsEncrypted reports whether Fly Proxy ends TLS on the port. Flycast has no
-// certificates, so private callers cannot use it.
+// IsEncrypted reports whether Fly Proxy terminates TLS on the port. Flycast has
+// no certificates, so private callers cannot use such a port.
 func (p Port) IsEncrypted() bool {
 	return slices.Contains(p.Handlers, "tls") || slices.Contains(p.Handlers, "pg_tls")
 }
@@ -46,8 +46,8 @@ func (p Port) IsHTTP() bool {
 	return slices.Contains(p.Handlers, "http") || slices.Contains(p.Handlers, "edge_http")
 }
 
-// HasPort reports whether Fly Proxy listens for the service at all, over TCP or
-// UDP. A service without ports is only there for its checks.
+// HasPort reports whether Fly Proxy listens for the service, over TCP or UDP. A
+// service without ports exists only for its checks.
 func (s Service) HasPort() bool {
 	return slices.ContainsFunc(s.Ports, func(p Port) bool {
 		_, _, ok := p.Range()
@@ -55,13 +55,13 @@ func (s Service) HasPort() bool {
 	})
 }
 
-// IsUDP reports whether the service is for UDP: Flycast carries none, and a
+// IsUDP reports whether the service uses UDP. Flycast does not carry UDP, and a
 // datagram does not start a stopped Machine.
 func (s Service) IsUDP() bool { return s.Protocol == "udp" }
 
-// IsRouted reports whether Fly Proxy routes connections to the service: TCP (the
-// default) with a port that it listens on. It is what makes an app reachable
-// over Flycast, and what autostart and autostop work by.
+// IsRouted reports whether Fly Proxy routes connections to the service: it uses
+// TCP (the default) and has a port. Only such services are reachable over
+// Flycast, and only they count for autostart and autostop.
 func (s Service) IsRouted() bool { return cmp.Or(s.Protocol, "tcp") == "tcp" && s.HasPort() }
 
 // IsWoken reports whether a connection to the service starts a stopped Machine.
@@ -76,13 +76,14 @@ func AnyRouted(services []Service) bool { return slices.ContainsFunc(services, S
 func AnyWoken(services []Service) bool { return slices.ContainsFunc(services, Service.IsWoken) }
 
 // AllStop reports whether Fly Proxy stops or suspends an idle Machine with these
-// services: one service without autostop keeps it awake, and so does having none.
+// services. A single service without autostop keeps the Machine awake, and so
+// does having no service.
 func AllStop(services []Service) bool {
 	return len(services) > 0 &&
 		!slices.ContainsFunc(services, func(s Service) bool { return s.Autostop == nil || *s.Autostop == AutostopOff })
 }
 
-// Minimum is how many Machines in the primary region the services keep running.
+// Minimum returns the number of Machines in the primary region that the services keep running.
 func Minimum(services []Service) int {
 	n := 0
 	for _, s := range services {
@@ -93,15 +94,16 @@ func Minimum(services []Service) int {
 	return n
 }
 
-// NewlySleeps reports whether a change of a Machine's services lets it, or the
-// last Machine of its group, sleep when that was not so: autostop is on now, or
-// no Machine is kept running any more. A sleeping Machine does not answer those
-// who call it past Fly Proxy, as at its .internal name.
+// NewlySleeps reports whether a change of a Machine's services lets the Machine,
+// or the last Machine of its group, sleep when it could not before: autostop is
+// on now, or the minimum is zero now. A sleeping Machine does not answer callers
+// that bypass Fly Proxy, such as those that use its .internal name.
 func NewlySleeps(before, after []Service) bool {
 	return AllStop(after) && (!AllStop(before) || Minimum(before) > 0 && Minimum(after) == 0)
 }
 
-// LostPrograms lists the internal ports that Fly Proxy routes to before and not after.
+// LostPrograms lists the internal ports that Fly Proxy routes to with the
+// services before, but not with those after.
 func LostPrograms(before, after []Service) []int {
 	var lost []int
 	for _, was := range before {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// Service is one entry of a configuration's services: how Fly Proxy routes to
-// the Machine. Names and omissions are those of fly-go's MachineService;
-// force_instance_key is always written, as flyctl writes it.
+// Service is one entry of a configuration's services: how Fly Proxy routes to the
+// Machine. Names and omissions are those of fly-go's MachineService.
+// force_instance_key is always written, as flyctl does.
 type Service struct {
 	Protocol                 string       `json:"protocol,omitempty"`
 	InternalPort             int          `json:"internal_port,omitempty"`
@@ -34,7 +34,7 @@ type Port struct {
 	ProxyProtoOptions *ProxyProtoOptions `json:"proxy_proto_options,omitempty"`
 }
 
-// String is the port as a person would write it: 443, or 9000-9010.
+// String returns the port as people write it: 443 or 9000-9010.
 func (p Port) String() string {
 	switch {
 	case p.Port != nil:
@@ -49,14 +49,14 @@ func (p Port) String() string {
 	return "none"
 }
 
-// TLSOptions of a port with the tls handler.
+// TLSOptions are the options of a port with the tls handler.
 type TLSOptions struct {
 	ALPN              []string `json:"alpn,omitempty"`
 	Versions          []string `json:"versions,omitempty"`
 	DefaultSelfSigned *bool    `json:"default_self_signed,omitempty"`
 }
 
-// HTTPOptions of a port with the http handler.
+// HTTPOptions are the options of a port with the http handler.
 type HTTPOptions struct {
 	Compress           *bool         `json:"compress,omitempty"`
 	Response           *HTTPResponse `json:"response,omitempty"`
@@ -66,8 +66,8 @@ type HTTPOptions struct {
 	ReplayCache        []ReplayCache `json:"replay_cache,omitempty"`
 }
 
-// HTTPResponse is what Fly Proxy does to responses. A header's value is a
-// string, a list of strings or false (remove it), hence the raw JSON.
+// HTTPResponse is how Fly Proxy changes responses. A header's value is a string,
+// a list of strings, or false (remove the header), so it is raw JSON.
 type HTTPResponse struct {
 	Headers  map[string]json.RawMessage `json:"headers,omitempty"`
 	Pristine *bool                      `json:"pristine,omitempty"`
@@ -82,36 +82,36 @@ type ReplayCache struct {
 	AllowBypass bool   `json:"allow_bypass,omitempty"`
 }
 
-// ProxyProtoOptions of a port with the proxy_proto handler.
+// ProxyProtoOptions are the options of a port with the proxy_proto handler.
 type ProxyProtoOptions struct {
 	Version string `json:"version,omitempty"`
 }
 
-// Concurrency are the limits that autostart and autostop count by.
+// Concurrency holds the limits that autostart and autostop use.
 type Concurrency struct {
 	Type      string `json:"type,omitempty"`
 	HardLimit int    `json:"hard_limit,omitempty"`
 	SoftLimit int    `json:"soft_limit,omitempty"`
 }
 
-// What a concurrency limit counts.
+// What concurrency limits count.
 const (
 	CountRequests    = "requests"
 	CountConnections = "connections"
 )
 
-// defaultSoftLimit is the soft limit of a service that sets none (Fly docs,
-// "fly.toml", concurrency).
+// defaultSoftLimit is the soft limit of a service that does not set one (Fly
+// docs, "fly.toml", concurrency).
 const defaultSoftLimit = 20
 
-// Limits are how Fly Proxy counts a service's load, and up to where.
+// Limits is what Fly Proxy counts as a service's load, and the limits.
 type Limits struct {
 	Unit string // connections or requests
 	Soft int    // never 0
-	Hard int    // 0: none
+	Hard int    // 0 means none
 }
 
-// Limits are the service's, with Fly's defaults for what it does not say.
+// Limits returns the service's limits, with Fly's defaults for what is not set.
 func (s Service) Limits() Limits {
 	l := Limits{Unit: "connections", Soft: defaultSoftLimit}
 	c := s.Concurrency
@@ -131,8 +131,8 @@ func (s Service) Limits() Limits {
 	return l
 }
 
-// Check is a health check, of a service or of the whole Machine. Durations are
-// Go duration strings ("15s"). Kind is for top-level checks only.
+// Check is a health check of a service or of the whole Machine. Durations are Go
+// duration strings ("15s"). Only top-level checks have a Kind.
 type Check struct {
 	Port          *int     `json:"port,omitempty"`
 	Type          *string  `json:"type,omitempty"`
@@ -148,7 +148,7 @@ type Check struct {
 	Headers       []Header `json:"headers,omitempty"`
 }
 
-// Header is a header that a check sends. Values may be credentials.
+// Header is a header that a check sends. Its values may be credentials.
 type Header struct {
 	Name   string   `json:"name,omitempty"`
 	Values []string `json:"values,omitempty"`
@@ -179,8 +179,8 @@ type Mount struct {
 	SizeGBLimit            int    `json:"size_gb_limit,omitempty"`
 }
 
-// MountFromFile reports whether a field of a mount is fly.toml's to set. The
-// others are the volume's, and only the Machine knows them.
+// MountFromFile reports whether fly.toml sets a field of a mount. The other
+// fields belong to the volume and come from the Machine.
 func MountFromFile(field string) bool {
 	switch field {
 	case "name", "path", "extend_threshold_percent", "add_size_gb", "size_gb_limit":
@@ -192,15 +192,15 @@ func MountFromFile(field string) bool {
 // Autostop is what Fly Proxy does with an idle Machine.
 type Autostop int
 
-// The three settings. On the wire off is false, stop is true and suspend is
-// "suspend", as the API echoes them; the strings "off" and "stop" are read too.
+// The three settings. The API uses false for off, true for stop, and "suspend". The
+// strings "off" and "stop" are accepted too.
 const (
 	AutostopOff Autostop = iota
 	AutostopStop
 	AutostopSuspend
 )
 
-// ParseAutostop reads fly.toml's and the API's word for a setting.
+// ParseAutostop reads the word for a setting in a fly.toml or in the API.
 func ParseAutostop(s string) (Autostop, error) {
 	switch s {
 	case "off":
@@ -213,7 +213,7 @@ func ParseAutostop(s string) (Autostop, error) {
 	return 0, fmt.Errorf("invalid autostop string value %q", s)
 }
 
-// String is off, stop or suspend.
+// String returns off, stop or suspend.
 func (a Autostop) String() string {
 	switch a {
 	case AutostopStop:
@@ -224,7 +224,7 @@ func (a Autostop) String() string {
 	return "off"
 }
 
-// MarshalJSON writes the form that the API echoes.
+// MarshalJSON writes the form that the API returns.
 func (a Autostop) MarshalJSON() ([]byte, error) {
 	switch a {
 	case AutostopStop:

@@ -11,17 +11,19 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// FromMachines writes the fly.toml that an app's Machines seem to come from,
-// for apps without a stored definition: one configuration for each process
-// group. An empty primaryRegion is taken from the Machines' PRIMARY_REGION.
+// FromMachines writes the fly.toml that an app's Machines were probably deployed
+// from, for apps without a stored definition. groups has one configuration for
+// each process group. If primaryRegion is empty, it is taken from the Machines'
+// PRIMARY_REGION.
 //
-// It reads as one that Fly's own tools write: a service that is what
-// [http_service] stands for comes back as that, what several groups share is
-// written once, a Machine's size has its name. Variables and files of one group
-// become every group's; where groups contradict each other the default one
-// wins. The comment at the top has the notes, then lists what the file cannot
-// say (what Machines never tell, what a deploy of it would change on them, what
-// a deploy keeps), without values. Of very many variables it has the number.
+// The file is written in the style of Fly's own tools: a service that
+// [http_service] can express is written as [http_service], a section that several
+// groups share is written once, and a Machine's size is given by name. Variables
+// and files of one group apply to every group; where groups contradict each
+// other, the default group wins. The comment at the top contains the notes. Then
+// it lists, without values, what Machines do not have in their configuration,
+// what deploying the file would change on them, and what a deploy keeps. If there
+// are very many variables, it gives only their number.
 func FromMachines(app, primaryRegion string, groups map[string]machine.Config, values Values,
 	notes ...Note) ([]byte, error) {
 	if len(groups) == 0 {
@@ -70,7 +72,7 @@ func FromMachines(app, primaryRegion string, groups map[string]machine.Config, v
 	return Generated(app, "its Machines", TOML(file, values), notes...), nil
 }
 
-// liveConfig is what of a Machine's configuration a fly.toml can hold.
+// liveConfig is the part of a Machine's configuration that a fly.toml can express.
 type liveConfig struct {
 	Init struct {
 		Cmd        []string `json:"cmd"`
@@ -103,17 +105,17 @@ type liveFile struct {
 	SecretName *string `json:"secret_name"`
 }
 
-// rebuild makes a definition of live configurations. It says as much as a
-// definition can, the default group first where groups contradict each other;
-// what is lost is found by converting the outcome.
+// rebuild builds a definition from live configurations. It expresses as much as a
+// definition can; where groups contradict each other, the default group wins.
+// What is lost is found by converting the result.
 type rebuild struct {
 	def    flytoml.Definition
 	groups []string // sorted
 	live   map[string]liveConfig
 }
 
-// processes: a file needs them unless app is the only group and runs what its
-// image says.
+// processes fills [processes]. A file needs it unless app is the only group and
+// runs the image's own command.
 func (b *rebuild) processes() {
 	if len(b.groups) == 1 && b.groups[0] == flytoml.DefaultGroup && len(b.live[flytoml.DefaultGroup].Init.Cmd) == 0 {
 		return
@@ -124,7 +126,7 @@ func (b *rebuild) processes() {
 	}
 }
 
-// of is the processes list of a section for some of the groups.
+// of returns the processes list of a section that applies to the given groups.
 func (b *rebuild) of(groups []string) []string {
 	if len(b.def.Processes) == 0 {
 		return nil
@@ -132,7 +134,7 @@ func (b *rebuild) of(groups []string) []string {
 	return groups
 }
 
-// inOrder are the groups, the default one first.
+// inOrder returns the groups, with the default group first.
 func (b *rebuild) inOrder() []string {
 	standard := b.def.DefaultGroup()
 	order := append(make([]string, 0, len(b.groups)), standard)
@@ -144,8 +146,8 @@ func (b *rebuild) inOrder() []string {
 	return order
 }
 
-// sharing are the groups whose values are alike, in the order of the groups.
-// The groups without a value are left out.
+// sharing returns the groups that have equal values, in the order of the groups.
+// Groups without a value are left out.
 func sharing[T any](b *rebuild, pick func(liveConfig) (T, bool)) [][]string {
 	var sets [][]string
 	index := map[string]int{}
@@ -166,7 +168,7 @@ func sharing[T any](b *rebuild, pick func(liveConfig) (T, bool)) [][]string {
 	return sets
 }
 
-// formOf is the JSON form of a value that came from JSON.
+// formOf returns the JSON form of a value that came from JSON.
 func formOf(value any) string {
 	form, err := json.Marshal(value)
 	if err != nil {
@@ -175,7 +177,7 @@ func formOf(value any) string {
 	return string(form)
 }
 
-// wholeApp is what every group of a file shares: the default group's.
+// wholeApp fills what all groups of a file share, from the default group.
 func (b *rebuild) wholeApp() {
 	live := b.live[b.def.DefaultGroup()]
 	if len(live.Init.Entrypoint)+len(live.Init.Exec) > 0 {
@@ -186,7 +188,7 @@ func (b *rebuild) wholeApp() {
 	b.def.Statics = slices.DeleteFunc(live.Statics, func(s flytoml.Static) bool { return s == flytoml.Static{} })
 }
 
-// env is every group's: all variables of all groups.
+// env fills [env] with all variables of all groups.
 func (b *rebuild) env() {
 	b.def.Env = map[string]string{}
 	for _, group := range b.inOrder() {

@@ -7,13 +7,14 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// The most variables, those of every group for each group, that notes name: a
-// file gives each group the variables of all.
+// maxVariables is the most variables that notes list, counted over all groups. A
+// file gives each group the variables of all groups.
 const maxVariables = 200_000
 
-// withoutVariables prepares what has too many variables to be compared one by
-// one: the file and the groups without them, and per group how many a deploy of
-// the file would change. Where they are not too many, it gives back what it got.
+// withoutVariables prepares a file with too many variables to compare one by one.
+// It returns the file and the groups without them, and for each group a note on
+// how many of them a deploy of the file would change. If there are not too many,
+// it returns its arguments.
 func withoutVariables(f *flytoml.File, groups map[string]machine.Config) (
 	*flytoml.File, map[string]machine.Config, map[string]string, error,
 ) {
@@ -49,7 +50,7 @@ func withoutVariables(f *flytoml.File, groups map[string]machine.Config) (
 		}
 		configs[group] = config
 		if more := len(def.Env) - own; more+other > 0 {
-			counts[group] = fmt.Sprintf("would get %d variables, and another value of %d", more, other)
+			counts[group] = fmt.Sprintf("would get %d variables, and different values of %d", more, other)
 		}
 	}
 	return flytoml.FileOf(&lean), configs, counts, nil

@@ -39,8 +39,8 @@ func TestFromMachinesVariables(t *testing.T) {
 	}
 	comments := headComments(data)
 	for _, want := range []string{
-		"'g000' would get 28000 variables, and another value of 0",
-		"'g001', 'g002', 'g003', 'g004', 'g005', 'g006', 'g007' would get 28000 variables, and another value of 1",
+		"'g000' would get 28000 variables, and different values of 0",
+		"'g001', 'g002', 'g003', 'g004', 'g005', 'g006', 'g007' would get 28000 variables, and different values of 1",
 	} {
 		if !slices.ContainsFunc(comments, func(line string) bool { return strings.TrimSpace(line) == want }) {
 			t.Errorf("no comment says %q:\n%s", want, strings.Join(comments, "\n"))

@@ -13,11 +13,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// WouldChange lists what a deploy of the file would change on a Machine of the
-// group that has the live configuration, sorted by path. The image, the
-// release's metadata and what a deploy puts back (a mount's volume, a standby)
-// are not in it, nor are spellings of one duration ("60s", "1m0s"). It fails
-// where [File.Apply] does.
+// WouldChange lists what deploying the file would change on a Machine of the
+// group with the live configuration, sorted by path. It leaves out the image, the
+// release's metadata, what a deploy restores (a mount's volume, a standby), and
+// different spellings of the same duration ("60s", "1m0s"). It fails where
+// [flytoml.File.Apply] fails.
 func WouldChange(f *flytoml.File, group string, live machine.Config) ([]machine.Change, error) {
 	after, err := f.Apply(group, live)
 	if err != nil {
@@ -26,7 +26,8 @@ func WouldChange(f *flytoml.File, group string, live machine.Config) ([]machine.
 	return fileChanges(live, after)
 }
 
-// fileChanges are the differences that the rollout does not make or mend.
+// fileChanges returns the differences that come from the file, without those that
+// the rollout creates or removes.
 func fileChanges(before, after machine.Config) ([]machine.Change, error) {
 	before, err := before.Without("standbys").WithoutDeployed()
 	if err != nil {
@@ -38,7 +39,7 @@ func fileChanges(before, after machine.Config) ([]machine.Change, error) {
 	return slices.DeleteFunc(machine.Diff(before, after), sameDuration), nil
 }
 
-// sameDuration tells two spellings of one duration.
+// sameDuration reports whether a change only spells a duration differently.
 func sameDuration(c machine.Change) bool {
 	name := c.Path[strings.LastIndexByte(c.Path, '.')+1:]
 	if !slices.Contains([]string{"interval", "timeout", "grace_period"}, name) {
@@ -58,15 +59,15 @@ func quotedDuration(text string) (time.Duration, bool) {
 	return d, err == nil
 }
 
-// The most paths that one line of a note names.
+// maxPaths is the most paths that one line of a note lists.
 const maxPaths = 100
 
-// losses are the notes about what a file made from the configurations cannot
-// say. They are found by converting it, so that they are exact.
+// losses returns notes on what a file made from the configurations cannot
+// express. They are found by converting the file, so they are exact.
 func losses(f *flytoml.File, groups map[string]machine.Config) ([]Note, error) {
-	unknown := Note{Text: "Machines do not tell [build], [deploy] and console_command."}
+	unknown := Note{Text: "Machines do not store [build], [deploy] and console_command."}
 	if def, _ := f.SharedDefinition(); len(def.Mounts) > 0 {
-		unknown.Text = "Machines do not tell [build], [deploy], console_command and the snapshots of [[mounts]]."
+		unknown.Text = "Machines do not store [build], [deploy], console_command and snapshot settings of [[mounts]]."
 	}
 	lean, configs, variables, err := withoutVariables(f, groups)
 	if err != nil {
@@ -85,7 +86,7 @@ func losses(f *flytoml.File, groups map[string]machine.Config) ([]Note, error) {
 		}{
 			{"would lose", func(c machine.Change) bool { return c.After == "" }},
 			{"would get", func(c machine.Change) bool { return c.Before == "" }},
-			{"would get another", func(c machine.Change) bool { return c.Before != "" && c.After != "" }},
+			{"would get a different", func(c machine.Change) bool { return c.Before != "" && c.After != "" }},
 		} {
 			if paths := Paths(filterChanges(would, kind.belong), configs[group]); len(paths) > 0 {
 				line := kind.words + " " + Listed(paths, maxPaths)
@@ -105,15 +106,15 @@ func losses(f *flytoml.File, groups map[string]machine.Config) ([]Note, error) {
 	var invalid *flytoml.InvalidError
 	if err := f.Validate(); errors.As(err, &invalid) {
 		lines := strings.Split(invalid.Text, "\n")
-		notes = append(notes, Note{Text: "flyctl refuses this file as it stands:", Lines: lines[min(1, len(lines)-1):]})
+		notes = append(notes, Note{Text: "flyctl refuses this file as it is:", Lines: lines[min(1, len(lines)-1):]})
 	}
 	for _, part := range []struct {
 		text  string
 		lines map[string][]string
 	}{
 		{"flyctl cannot convert this file for some groups:", refused},
-		{"No fly.toml can say all that the Machines have. A deploy of this file would change them:", changed},
-		{"Not in this file as no fly.toml decides it. A deploy leaves it as it is:", kept},
+		{"A fly.toml cannot express everything that Machines have. A deploy would change them:", changed},
+		{"Not in this file, because fly.toml does not set it. A deploy keeps it as it is:", kept},
 	} {
 		if len(part.lines) > 0 {
 			notes = append(notes, Note{part.text, byGroups(part.lines)})
@@ -122,8 +123,8 @@ func losses(f *flytoml.File, groups map[string]machine.Config) ([]Note, error) {
 	return notes, nil
 }
 
-// compareGroup is what a deploy of the file would change on a Machine, and what it
-// would keep although the file does not say it.
+// compareGroup returns what deploying the file would change on a Machine, and
+// what it would keep although it is not in the file.
 func compareGroup(f *flytoml.File, group string, live machine.Config) (would, keeps []machine.Change, err error) {
 	if would, err = WouldChange(f, group, live); err != nil {
 		return nil, nil, err
@@ -144,8 +145,8 @@ func compareGroup(f *flytoml.File, group string, live machine.Config) (would, ke
 	return would, keeps, nil
 }
 
-// Paths are the paths of changes of a configuration, sorted as they are. A
-// top-level key stands for the values under it where all of them come or go.
+// Paths returns the paths of changes of a configuration, in the same order. If
+// all values under a top-level key are added or removed, only the key is listed.
 func Paths(changes []machine.Change, before machine.Config) []string {
 	gone, come := map[string]int{}, map[string]int{}
 	for _, c := range changes {
@@ -156,7 +157,7 @@ func Paths(changes []machine.Change, before machine.Config) []string {
 			come[c.Key()]++
 		}
 	}
-	had := map[string]int{} // how many values a key has
+	had := map[string]int{} // the number of values under each key
 	for _, c := range changes {
 		key := c.Key()
 		if _, counted := had[key]; counted {
@@ -182,7 +183,7 @@ func Paths(changes []machine.Change, before machine.Config) []string {
 	return paths
 }
 
-// byGroups puts the groups before each line, those of one line together.
+// byGroups prefixes each line with its groups. Groups with the same line are listed together.
 func byGroups(lines map[string][]string) []string {
 	var out []string
 	for line, groups := range lines {

@@ -13,8 +13,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// files are every group's: all files of all groups. Content that is not text
-// cannot stand in a fly.toml.
+// files fills [[files]] with all files of all groups. Content that is not text is
+// left out, because a fly.toml cannot express it.
 func (b *rebuild) files() {
 	seen := map[string]bool{}
 	for _, group := range b.inOrder() {
@@ -39,12 +39,12 @@ func (b *rebuild) files() {
 	}
 }
 
-// mounts take the size that the volume has now for initial_size.
+// mounts fills [[mounts]]. initial_size is the current size of the volume.
 func (b *rebuild) mounts() {
 	mounts := func(c liveConfig) ([]machine.Mount, bool) {
 		var out []machine.Mount
 		for _, mount := range c.Mounts {
-			mount.Volume, mount.Encrypted = "", false // the volume's own, not the file's
+			mount.Volume, mount.Encrypted = "", false // these belong to the volume
 			if mount != (machine.Mount{}) {
 				out = append(out, mount)
 			}
@@ -102,7 +102,7 @@ func (b *rebuild) metrics() {
 	}
 }
 
-// vm: a size that all groups have is written without processes.
+// vm fills [[vm]]. A size that all groups have is written without processes.
 func (b *rebuild) vm() {
 	guest := func(c liveConfig) (*flytoml.MachineGuest, bool) {
 		return c.Guest, c.Guest != nil && !reflect.DeepEqual(*c.Guest, flytoml.MachineGuest{})
@@ -116,7 +116,7 @@ func (b *rebuild) vm() {
 	}
 }
 
-// fromGuest names the size if it has a name, and gives the rest in fields.
+// fromGuest returns the section for a size: its name, if it has one, and the remaining fields.
 func fromGuest(guest flytoml.MachineGuest) *flytoml.Compute {
 	vm := &flytoml.Compute{MachineGuest: &guest}
 	if name, size := sizeOf(guest); name != "" {
@@ -138,7 +138,7 @@ func fromGuest(guest flytoml.MachineGuest) *flytoml.Compute {
 	return vm
 }
 
-// sizeOf is the named size with a guest's processors, empty if there is none.
+// sizeOf returns the named size with a guest's processors. The name is empty if there is none.
 func sizeOf(guest flytoml.MachineGuest) (string, machine.Guest) {
 	all := flytoml.MachineSizes()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -151,9 +151,9 @@ func sizeOf(guest flytoml.MachineGuest) (string, machine.Guest) {
 	return "", machine.Guest{}
 }
 
-// checks have one name each for all groups: of several with one name the
-// default group's stays. One without a type or a port would keep flyctl from
-// converting the file.
+// checks fills [checks]. Checks of all groups share one set of names; of checks
+// with the same name, the default group's is kept. A check without a type or a
+// port is left out, because flyctl could not convert the file.
 func (b *rebuild) checks() {
 	forms := map[string]string{}
 	b.def.Checks = map[string]*flytoml.ToplevelCheck{}
@@ -182,7 +182,7 @@ func (b *rebuild) checks() {
 	}
 }
 
-// fromCheck reads a live check; of several values of a header the first stays.
+// fromCheck converts a live check. Of several values of a header, the first is kept.
 func fromCheck(live machine.Check) (*flytoml.ToplevelCheck, error) {
 	headers := map[string]string{}
 	for _, header := range live.Headers {

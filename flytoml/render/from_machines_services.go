@@ -8,13 +8,13 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// services are written once for all groups that have them, in an order that
-// is each group's own. A file has one [http_service] at most, and conversion
-// puts it first.
+// services fills the services. A service is written once for all groups that have
+// it, and the order is correct for each group. A file has at most one
+// [http_service], and conversion puts it first.
 func (b *rebuild) services() {
-	known := map[string]int{} // form of a service → its number
+	known := map[string]int{} // number of a service, by its JSON form
 	var all []flytoml.Service
-	lists := make(map[string][]int, len(b.groups)) // group → numbers of its services
+	lists := make(map[string][]int, len(b.groups)) // numbers of the services of each group
 	for _, group := range b.groups {
 		for _, live := range b.live[group].Services {
 			form := formOf(live)
@@ -49,9 +49,9 @@ func (b *rebuild) services() {
 	}
 }
 
-// mostFirst is the number of the service to write as [http_service]: of those
-// that can be, the one that most groups have first, and of several the default
-// group's; -1 if there is none.
+// mostFirst returns the number of the service to write as [http_service]: of
+// those that can be expressed so, the one that is first in most groups, and of
+// several the default group's; -1 if there is none.
 func (b *rebuild) mostFirst(all []flytoml.Service, lists map[string][]int) int {
 	best, counts := -1, map[int]int{}
 	for _, group := range b.inOrder() {
@@ -67,8 +67,8 @@ func (b *rebuild) mostFirst(all []flytoml.Service, lists map[string][]int) int {
 	return best
 }
 
-// httpService is the [http_service] that stands for a service, nil if none
-// does.
+// httpService returns the [http_service] that means the same as a service, nil if there is
+// none.
 func httpService(s flytoml.Service) *flytoml.HTTPService {
 	if len(s.Ports) != 2 {
 		return nil
@@ -90,19 +90,19 @@ func httpService(s flytoml.Service) *flytoml.HTTPService {
 	return short
 }
 
-// servicesSection is one [[services]] with its groups.
+// servicesSection is one [[services]] section with its groups.
 type servicesSection struct {
 	number int
 	groups []string
 }
 
-// interleave joins lists of numbers into one that has each of them in its
-// order, and what they share once where that order allows it.
+// interleave merges lists of numbers into one that has the numbers of each list
+// in its order, and shared numbers only once where the order allows it.
 func interleave(groups []string, lists map[string][]int) []servicesSection {
 	var out []servicesSection
 	present := map[int]bool{}
 	for _, group := range groups {
-		at := 0 // everything before is before the group's next service
+		at := 0 // the group's next service goes at or after this index
 		for _, number := range lists[group] {
 			found := -1
 			if present[number] {
@@ -137,7 +137,7 @@ func fromService(live machine.Service) flytoml.Service {
 	return service
 }
 
-// add writes a live check as one of the two kinds that a service can have.
+// add adds a live check as one of the two kinds that a service can have.
 func add(s *flytoml.Service, live machine.Check) {
 	check, err := fromCheck(live)
 	if err != nil || live.Type == nil {

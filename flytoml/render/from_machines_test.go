@@ -43,7 +43,7 @@ func notedPaths(data []byte, group string, verbs ...string) []string {
 		for _, verb := range verbs {
 			groups, list, found := strings.Cut(line, " "+verb+" ")
 			if found && slices.Contains(strings.Split(strings.TrimSpace(groups), ", "), excerpt.Quote(group)) {
-				paths = append(paths, strings.Split(strings.TrimPrefix(list, "another "), ", ")...)
+				paths = append(paths, strings.Split(strings.TrimPrefix(list, "a different "), ", ")...)
 			}
 		}
 	}
@@ -411,7 +411,7 @@ func TestFromMachinesRefused(t *testing.T) {
 		t.Fatalf("flyctl accepts it: %v", err)
 	}
 	if !strings.Contains(string(data),
-		"# flyctl refuses this file as it stands:\n#   Check 'quick' interval is too short: 1s, minimum is 2 seconds\n") {
+		"# flyctl refuses this file as it is:\n#   Check 'quick' interval is too short: 1s, minimum is 2 seconds\n") {
 		t.Errorf("got\n%s", data)
 	}
 }

@@ -10,28 +10,26 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// Note is something to know about a generated file, for the comments at its
-// top. It names keys and Machines and never holds a value of theirs.
+// Note is a remark on a generated file, for the comment at its top. It names keys
+// and Machines, and never contains values.
 type Note struct {
 	Text  string
-	Lines []string // below the text, one thing each
+	Lines []string // listed below the text
 }
 
-// The most of a note that is written: lines of it, and the width they are
-// broken at.
+// The most lines of a note that are written, and the width at which they are wrapped.
 const (
 	maxNoteLines = 50
 	noteWidth    = 100
 )
 
-// Generated puts a comment before a rendered file: flyctl's own words
-// (appconfig, Config.WriteTo) with what the file was made from in place of the
-// date, then the notes. A file with masked values says that it is not for
-// deploying.
+// Generated puts a comment before a rendered file: flyctl's header (appconfig,
+// Config.WriteTo), with the source instead of the date, then the notes. If values
+// are masked, the comment says that the file must not be deployed.
 func Generated(app, source string, body []byte, notes ...Note) []byte {
 	if machine.HoldsMask(string(body)) {
 		notes = append(
-			[]Note{{Text: "Values that may be secrets are hidden: this is for reading, and not for deploying."}}, notes...)
+			[]Note{{Text: "Values that may be secrets are hidden: do not deploy this file."}}, notes...)
 	}
 	var b bytes.Buffer
 	writeComment(&b, "", fmt.Sprintf("fly.toml app configuration file generated for %s from %s", app, source))
@@ -51,7 +49,7 @@ func Generated(app, source string, body []byte, notes ...Note) []byte {
 	return b.Bytes()
 }
 
-// writeComment writes a text as comment lines, broken at spaces.
+// writeComment writes a text as comment lines, wrapped at spaces.
 func writeComment(b *bytes.Buffer, indent, text string) {
 	width := 0
 	for i, word := range strings.Split(excerpt.Printable([]byte(text)), " ") {
@@ -73,7 +71,8 @@ func writeComment(b *bytes.Buffer, indent, text string) {
 	b.WriteByte('\n')
 }
 
-// Listed joins names with commas, the first of them if there are many.
+// Listed joins names with commas. If there are many, it lists the first ones and the number of
+// the others.
 func Listed(names []string, most int) string {
 	if len(names) <= most {
 		return strings.Join(names, ", ")

@@ -17,18 +17,18 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// Values tells what becomes of values that may be secrets: those of [env] and
+// Values says how to write values that may be secrets: those of [env] and
 // [build.args], the headers of checks, the content of files, and JSON in
 // machine_config.
 type Values int
 
 const (
 	Masked Values = iota // ‹hidden, 12 bytes›
-	Shown                // as they are: for what stays in memory
+	Shown                // the real values: only for text that stays in memory
 )
 
-// TOML writes a fly.toml for a file: known keys in the order of Fly's reference,
-// then unknown ones, without comments. With the values shown, the text converts
+// TOML writes a fly.toml for a file, without comments: known keys in the order of
+// Fly's reference, then unknown keys. If the values are shown, the text converts
 // to the same Machine configurations.
 func TOML(file *flytoml.File, values Values) []byte {
 	w := &renderer{values: values}
@@ -42,9 +42,9 @@ type renderer struct {
 	values Values
 }
 
-// table writes the plain keys of a table, then the tables in it. t is the
-// struct that knows the keys, nil where any go; depth is how many headers the
-// table stands under.
+// table writes the plain keys of a table, then the tables in it. t is the struct
+// with the known keys, nil if any key is allowed. depth is the number of headers
+// above the table.
 func (w *renderer) table(path []string, depth int, table map[string]any, t reflect.Type) {
 	keys, types := ordered(table, t)
 	indent := strings.Repeat("  ", depth)
@@ -76,8 +76,8 @@ func (w *renderer) table(path []string, depth int, table map[string]any, t refle
 	}
 }
 
-// implied tells a table that needs no header of its own: all that is in it is
-// tables with headers, which name it.
+// implied reports whether a table needs no header of its own, because it only contains tables
+// with headers.
 func implied(table map[string]any) bool {
 	for _, value := range table {
 		if !legacy.IsTable(value) && !isTables(value) && value != nil {
@@ -98,7 +98,7 @@ func (w *renderer) header(indent string, path []string, open, closing string) {
 	fmt.Fprintf(&w.buf, "%s%s%s%s\n", indent, open, strings.Join(names, "."), closing)
 }
 
-// value writes a value on one line (a long text on several).
+// value returns a value on one line, or a long text on several.
 func (w *renderer) value(path []string, value any) string {
 	if w.values == Masked && machine.IsSecret(strings.Join(path, ".")) {
 		return tomlText(machine.Mask(legacy.Text(value), ""))
@@ -141,14 +141,15 @@ func (w *renderer) value(path []string, value any) string {
 	return `""`
 }
 
-// isTables tells a list of tables only, which can be written as [[sections]].
+// isTables reports whether a value is a list that contains only tables, which can
+// be written as [[sections]].
 func isTables(value any) bool {
 	list, ok := value.([]any)
 	return ok && len(list) > 0 && !slices.ContainsFunc(list, func(item any) bool { return !legacy.IsTable(item) })
 }
 
-// ordered are a table's keys: those of the struct in its order, then the
-// others by name. The types are those of the tables under the keys.
+// ordered returns a table's keys: those of the struct in its order, then the
+// others by name. It also returns the types of the tables under the keys.
 func ordered(table map[string]any, t reflect.Type) ([]string, map[string]reflect.Type) {
 	types := map[string]reflect.Type{}
 	var known []string

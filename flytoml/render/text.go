@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// tomlKey writes a key, quoted if it must be.
+// tomlKey returns a key, quoted if necessary.
 func tomlKey(key string) string {
 	for _, r := range key {
 		switch {
@@ -23,9 +23,9 @@ func tomlKey(key string) string {
 	return key
 }
 
-// tomlText writes a string: over several lines if it has several (in double
-// quotes if single ones would end it), in single quotes if that saves escapes,
-// else in double quotes.
+// tomlText returns a string as TOML: a multi-line string if it has several lines
+// (in double quotes if single quotes would end it), in single quotes if that
+// avoids escapes, else in double quotes.
 func tomlText(s string) string {
 	plain := !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' || r == 0x7f })
 	switch {
@@ -61,7 +61,7 @@ func basicString(s string) string {
 	return b.String()
 }
 
-// isDuration tells the paths of a definition that hold a length of time.
+// isDuration reports whether the value at a path of a definition is a duration.
 func isDuration(path []string) bool {
 	switch path[0] {
 	case "kill_timeout":
@@ -77,8 +77,8 @@ func isDuration(path []string) bool {
 	return false
 }
 
-// readableDuration leaves out the zeros at the end of a duration that Go
-// wrote: 1m for 1m0s. Any other text stays as it is.
+// readableDuration shortens a duration written by Go: 1m instead of 1m0s. Other text stays as
+// it is.
 func readableDuration(s string) string {
 	d, err := time.ParseDuration(s)
 	if err != nil || d.String() != s {
@@ -93,7 +93,7 @@ func readableDuration(s string) string {
 	return s
 }
 
-// tomlFloat writes a number that TOML does not take for an integer.
+// tomlFloat returns a number in a form that TOML does not read as an integer.
 func tomlFloat(f float64) string {
 	s := strconv.FormatFloat(f, 'g', -1, 64)
 	if !strings.ContainsAny(s, ".e") {
@@ -102,7 +102,7 @@ func tomlFloat(f float64) string {
 	return s
 }
 
-// shellJoin writes words so that they split again into the same ones.
+// shellJoin joins words so that they split into the same words again.
 func shellJoin(words []string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {

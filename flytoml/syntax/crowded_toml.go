@@ -7,13 +7,14 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// The most comparisons of keys that go-toml is asked to make: it compares each
-// new key of a table with those before it. One table of 10,000 keys takes as
-// many.
+// maxComparisons is the most comparisons of keys that go-toml may have to make:
+// it compares each new key of a table with the ones before it. One table of
+// 10,000 keys takes this many.
 const maxComparisons = 50_000_000
 
-// crowded finds where the tables of a TOML file have more keys than go-toml can
-// read in reasonable time; -1 if it can, or if the file is not TOML.
+// crowded returns the offset at which the tables of a TOML file have too many
+// keys for go-toml to read in reasonable time. It returns -1 if they never do, or
+// if the file is not TOML.
 func crowded(data []byte) int {
 	if most := bytes.Count(data, []byte("=")) + bytes.Count(data, []byte("[")); most*most/2 <= maxComparisons {
 		return -1
@@ -35,8 +36,8 @@ func crowded(data []byte) int {
 	return offset
 }
 
-// census counts the keys of tables. A path has the names of tables and the
-// indexes of arrays, joined by what no name holds.
+// census counts the keys of tables. A path consists of the names of tables and
+// the indexes of arrays, joined by a character that no name contains.
 type census struct {
 	keys        map[string]int // in each table
 	seen        map[string]bool
@@ -44,8 +45,8 @@ type census struct {
 	comparisons int
 }
 
-// enter counts the parts of a key or header in the tables they stand in. It
-// returns the path of the last one, and the offset of the first too many.
+// enter counts the parts of a key or header in their tables. It returns the path
+// of the last part, and the offset of the first key that is one too many.
 func (c *census) enter(path string, parts unstable.Iterator, array bool) (string, int) {
 	for parts.Next() {
 		table := path

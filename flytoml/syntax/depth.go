@@ -8,10 +8,11 @@ import (
 // MaxDepth is how deep tables and arrays may nest.
 const MaxDepth = 64
 
+// TooDeepReason returns the reason of an [Error] for a file that nests too deep.
 func TooDeepReason() string { return fmt.Sprintf("nested deeper than %d levels", MaxDepth) }
 
-// tooDeepJSON finds the bracket that nests a JSON text deeper than MaxDepth;
-// -1 if there is none.
+// tooDeepJSON returns the offset of the bracket that nests a JSON text deeper
+// than MaxDepth, -1 if there is none.
 func tooDeepJSON(data []byte) int {
 	brackets := 0
 	for i := 0; i < len(data); i++ {
@@ -33,9 +34,9 @@ func tooDeepJSON(data []byte) int {
 	return -1
 }
 
-// tooDeep finds where a text nests deeper than MaxDepth, before the decoder
-// is let near it: brackets inside brackets, and dots inside one key. It knows
-// TOML's strings and comments, nothing else; -1 if the text is shallow.
+// tooDeep returns the offset at which a text nests deeper than MaxDepth, -1 if
+// there is none. It runs before the decoder, and counts brackets inside brackets
+// and dots in a key. All it knows of TOML is strings and comments.
 func tooDeep(data []byte) int {
 	brackets, dots := 0, 0
 	for i := 0; i < len(data); i++ {
@@ -67,8 +68,9 @@ func tooDeep(data []byte) int {
 	return -1
 }
 
-// stringEnd is the offset just behind the string that begins at start, or the
-// end of the line (of the text for a multi-line string) if it is not closed.
+// stringEnd returns the offset after the string that begins at start. If the
+// string is not closed, it returns the end of the line, or of the text for a
+// multi-line string.
 func stringEnd(data []byte, start int) int {
 	quote := data[start]
 	long := bytes.HasPrefix(data[start:], []byte{quote, quote, quote})
@@ -94,7 +96,7 @@ func stringEnd(data []byte, start int) int {
 	return len(data)
 }
 
-// Depth is how deep a value nests, counted no further than limit.
+// Depth returns how deep a value nests. It stops counting at limit.
 func Depth(value any, limit int) int {
 	if limit == 0 {
 		return 0
@@ -105,7 +107,7 @@ func Depth(value any, limit int) int {
 		for _, item := range value {
 			deepest = max(deepest, Depth(item, limit-1))
 		}
-	case map[any]any: // in YAML, of keys that are not all strings
+	case map[any]any: // YAML mappings whose keys are not all strings
 		for _, item := range value {
 			deepest = max(deepest, Depth(item, limit-1))
 		}

@@ -11,16 +11,16 @@ import (
 
 // Error says why a file could not be read, and where.
 type Error struct {
-	Name   string // of the file
-	Row    int    // from 1, counting LF; 0 if the error has no place, as a file's size has none
+	Name   string // the name of the file
+	Row    int    // from 1, counting LF; 0 if the error has no position, such as for a file that is too large
 	Column int    // from 1, in bytes
 	Line   string // the line, shortened around Column
-	Caret  string // blanks and a ^ under the place in Line
+	Caret  string // spaces and a ^ under the position in Line
 	Reason string
 	Text   string // what flyctl prints for this file, cut after 16 KB; empty if flyctl would read it
 }
 
-// Error is name:row:column: reason, followed by the line and the caret.
+// Error returns "name:row:column: reason", followed by the line and the caret.
 func (e *Error) Error() string {
 	if e.Row == 0 {
 		return e.Brief()
@@ -28,8 +28,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s\n%s\n%s", e.Brief(), e.Line, e.Caret)
 }
 
-// Brief is the error without the line, which may hold a secret: a value of [env]
-// is one.
+// Brief returns the error without the line, which may contain a secret, such as a value of
+// [env].
 func (e *Error) Brief() string {
 	if e.Row == 0 {
 		return fmt.Sprintf("%s: %s", e.Name, e.Reason)
@@ -37,12 +37,12 @@ func (e *Error) Brief() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.Name, e.Row, e.Column, e.Reason)
 }
 
-// The most of a decoder's own words that an error keeps: an excerpt may hold
-// lines of any length.
+// maxText is the most bytes of a decoder's message that an error keeps. The
+// message may quote lines of any length.
 const maxText = 16 << 10
 
-// withText adds what flyctl prints. A byte that is not UTF-8 becomes one
-// replacement character, as JSON has it.
+// withText adds what flyctl prints. Each byte that is not UTF-8 becomes a replacement
+// character, as in JSON.
 func (e *Error) withText(text string) *Error {
 	if len(text) > maxText {
 		text = text[:maxText]
@@ -65,9 +65,10 @@ func offsetOf(data []byte, row, column int) int {
 
 const ByteOrderMark = "\xef\xbb\xbf"
 
-// The widest piece of a line that an error shows.
+// MaxLine is the width of the widest piece of a line that an error shows.
 const MaxLine = 120
 
+// ErrorAt returns an error at an offset of a file.
 func ErrorAt(name string, data []byte, offset int, reason string) *Error {
 	start := bytes.LastIndexByte(data[:offset], '\n') + 1
 	end := len(data)
@@ -91,11 +92,12 @@ func ErrorAt(name string, data []byte, offset int, reason string) *Error {
 	return e
 }
 
-// unsafeBytes finds the first byte that keeps a file from being edited
-// faithfully; the offset is -1 if there is none. (TOML has none of them.)
+// unsafeBytes returns the offset of the first byte that makes a file impossible
+// to edit without damage, and the reason; the offset is -1 if there is none. A
+// file that TOML accepts has none.
 func unsafeBytes(data []byte) (offset int, reason string) {
 	if bytes.HasPrefix(data, []byte(ByteOrderMark)) {
-		return 0, "the file begins with a UTF-8 byte order mark, which flyctl refuses in TOML and JSON: save it without"
+		return 0, "the file starts with a UTF-8 byte order mark, which flyctl refuses in TOML and JSON: save it without one"
 	}
 	if bytes.IndexByte(data, 0) < 0 && bytes.IndexByte(data, '\r') < 0 && utf8.Valid(data) {
 		return -1, ""
@@ -103,9 +105,9 @@ func unsafeBytes(data []byte) (offset int, reason string) {
 	for i := 0; i < len(data); {
 		switch b := data[i]; {
 		case b == 0:
-			return i, "the file holds a NUL byte"
+			return i, "the file contains a NUL byte"
 		case b == '\r' && (i+1 == len(data) || data[i+1] != '\n'):
-			return i, "a line ends in CR alone: use LF or CRLF"
+			return i, "a line ends in CR only: use LF or CRLF"
 		case b < utf8.RuneSelf:
 			i++
 			continue

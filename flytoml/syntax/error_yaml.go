@@ -12,7 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 )
 
-// errorAt is an error at a line and a column of the library's.
+// errorAt returns an error at a line and a column as the library counts them.
 func (t *yamlText) errorAt(line, column int, reason string) *Error {
 	if t.index == nil {
 		t.index = NewLineIndex(t.data)
@@ -20,8 +20,7 @@ func (t *yamlText) errorAt(line, column int, reason string) *Error {
 	return ErrorAt("", t.index.Data, t.index.Offset(line, column), reason)
 }
 
-// error turns the library's error into ours; node is the document, if there is
-// one.
+// error converts an error of the library. node is the document, nil if there is none.
 func (t *yamlText) error(err error, node *yaml.Node) *Error {
 	var e *yaml.LoadError
 	if !errors.As(err, &e) {
@@ -35,15 +34,15 @@ func (t *yamlText) error(err error, node *yaml.Node) *Error {
 	case e.Stage == yaml.ReaderStage:
 		return ErrorAt("", utf8Of(t.data), unreadableYAML(utf8Of(t.data)), reason).withText(text)
 	}
-	// Of a value that is not what its tag says, only the message is known.
+	// For a value that does not match its tag, the library gives a message without a position.
 	if culprit := wrongTag(node, 0); culprit != nil {
 		return t.errorAt(culprit.Line, culprit.Column, reason).withText(text)
 	}
 	return t.errorAt(1, 1, reason).withText(text)
 }
 
-// yamlV3Text is what gopkg.in/yaml.v3 says of the same error, its way of
-// counting lines included.
+// yamlV3Text returns gopkg.in/yaml.v3's message for the same error, with the line as yaml.v3
+// counts it.
 func yamlV3Text(err error, e *yaml.LoadError) string {
 	var several *yaml.LoadErrors
 	if errors.As(err, &several) {
@@ -57,8 +56,9 @@ func yamlV3Text(err error, e *yaml.LoadError) string {
 	return "yaml: " + yamlV3Line(e.Stage, e.ContextMark.Line, e.Mark.Line) + inYAMLv3sWords(e)
 }
 
-// yamlV3Line is the line that yaml.v3 names: of what surrounds the error
-// rather than of the error, one too few for the parser, and never the first.
+// yamlV3Line returns the line as yaml.v3 reports it: the line of the surrounding
+// element instead of the error's own, one too few in parser errors, and never the
+// first line.
 func yamlV3Line(stage yaml.Stage, context, line int) string {
 	if context > 1 {
 		line = context
@@ -72,14 +72,14 @@ func yamlV3Line(stage yaml.Stage, context, line int) string {
 	return fmt.Sprintf("line %d: ", line)
 }
 
-// readerValue is what the library adds to errors about bytes.
+// readerValue matches what the library appends to errors about bytes.
 var readerValue = regexp.MustCompile(` \(value: \d+\)$`)
 
-// withoutValue finds the value that a message repeats, which may be a secret: the
-// reason says what is wrong without it.
+// withoutValue matches the value that a message repeats. The value may be a
+// secret, and the reason is clear without it.
 var withoutValue = regexp.MustCompile("(?s) `.*`( as a | into )")
 
-// inYAMLv3sWords gives an error the message that yaml.v3 has for it.
+// inYAMLv3sWords returns the message that yaml.v3 has for an error.
 func inYAMLv3sWords(e *yaml.LoadError) string {
 	message := e.Message
 	switch e.Stage {
@@ -96,7 +96,7 @@ func inYAMLv3sWords(e *yaml.LoadError) string {
 	return message
 }
 
-// wrongTag finds the first scalar that is not what its tag says.
+// wrongTag returns the first scalar that does not match its tag.
 func wrongTag(node *yaml.Node, depth int) *yaml.Node {
 	switch {
 	case node == nil || depth > 3*MaxDepth:
@@ -115,8 +115,8 @@ func wrongTag(node *yaml.Node, depth int) *yaml.Node {
 	return nil
 }
 
-// unreadableYAML finds the first character that YAML does not allow, or that
-// is not UTF-8.
+// unreadableYAML returns the offset of the first character that YAML does not allow or that is
+// not UTF-8.
 func unreadableYAML(data []byte) int {
 	for i := 0; i < len(data); {
 		r, size := utf8.DecodeRune(data[i:])

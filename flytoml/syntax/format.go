@@ -1,21 +1,21 @@
 // Package syntax reads the three formats of Fly configuration files: TOML, JSON
-// and YAML. [Format.Read] decodes a file within limits of size, depth and time;
-// an [Error] has the place of the mistake.
+// and YAML. [Format.Read] decodes a file within limits of size, depth and time. An
+// [Error] has the position of the mistake.
 package syntax
 
 import "strings"
 
-// Format is how a file is written. flyctl takes it from the end of the name.
+// Format is the format of a file. flyctl takes it from the suffix of the name.
 type Format int
 
 const (
-	TOML Format = iota // every name but those of the others, fly.yml too
+	TOML Format = iota // every other name, fly.yml too
 	JSON               // *.json
 	YAML               // *.yaml
 )
 
-// FormatOf is the format that flyctl reads a file of this name in (flyctl,
-// appconfig.LoadConfig): the case of the suffix counts.
+// FormatOf returns the format in which flyctl reads a file with this name
+// (flyctl, appconfig.LoadConfig). Case matters in the suffix.
 func FormatOf(name string) Format {
 	switch {
 	case strings.HasSuffix(name, ".json"):
@@ -26,14 +26,15 @@ func FormatOf(name string) Format {
 	return TOML
 }
 
-// IsMisnamed reports names that promise another format than flyctl reads them in.
+// IsMisnamed reports whether a name suggests another format than the one in which flyctl reads
+// it.
 func IsMisnamed(name string) bool {
 	lower := strings.ToLower(name)
 	return FormatOf(name) == TOML && (FormatOf(lower) != TOML || strings.HasSuffix(lower, ".yml"))
 }
 
-// Read decodes a file within this package's limits. The document is what
-// [Format.Decode] makes of it; the error lacks the file's name.
+// Read decodes a file within this package's limits. The document is the one that
+// [Format.Decode] returns. The error lacks the file's name.
 func (f Format) Read(data []byte) (map[string]any, *Error) {
 	switch f {
 	case JSON:
@@ -44,9 +45,10 @@ func (f Format) Read(data []byte) (map[string]any, *Error) {
 	return readTOML(data)
 }
 
-// Decode reads a document as flyctl does: integers are int64 in TOML, float64
-// in JSON and int in YAML, which its translations of old spellings tell apart.
-// It is for data that has no more in it than a file that was read.
+// Decode decodes a document as flyctl does. Integers are int64 in TOML, float64
+// in JSON and int in YAML; flyctl's translation of old spellings depends on these
+// types. Decode enforces no limits: use it only for data of a file that Read
+// accepted.
 func (f Format) Decode(data []byte) (map[string]any, error) {
 	switch f {
 	case JSON:

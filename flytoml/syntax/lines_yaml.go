@@ -7,21 +7,22 @@ import (
 	"unicode/utf8"
 )
 
-// LineIndex turns the places that the YAML library tells into offsets: lines
-// from 1, where CR, NEL, LS and PS end one too, and columns from 1 in
-// characters, where a byte order mark is none.
+// LineIndex converts positions of the YAML library to offsets. The library counts
+// lines from 1, and CR, NEL, LS and PS end a line too. It counts columns from 1
+// in characters, without a byte order mark.
 type LineIndex struct {
 	Data  []byte // in UTF-8
-	lines []int  // how many characters stand before each line
-	marks []int  // where every markedth character stands
-	count int    // of the characters
-	Odd   int    // where the first line break is that is none to an editor; -1 if there is none
+	lines []int  // the number of characters before each line
+	marks []int  // the offset of every markDistance-th character
+	count int    // the number of characters
+	Odd   int    // the offset of the first line break that editors do not treat as one, -1 if there is none
 }
 
-// marked is how far apart the characters are whose places a lineIndex keeps: a
-// line may be as long as the file.
+// markDistance is the distance in characters between the offsets that a LineIndex
+// keeps. A line may be as long as the file.
 const marked = 64
 
+// NewLineIndex indexes a text.
 func NewLineIndex(data []byte) *LineIndex {
 	x := &LineIndex{Data: utf8Of(data), lines: []int{0}, Odd: -1}
 	i := 0
@@ -48,8 +49,8 @@ func NewLineIndex(data []byte) *LineIndex {
 	return x
 }
 
-// Offset is the place in bytes of a line and a column; those behind the end
-// are the end.
+// Offset returns the offset in bytes of a line and a column. A position after the
+// end of the text is the end.
 func (x *LineIndex) Offset(line, column int) int {
 	if line < 1 {
 		line, column = 1, 1
@@ -69,8 +70,8 @@ func (x *LineIndex) Offset(line, column int) int {
 	return at
 }
 
-// utf8Of is a YAML text in UTF-8: the library reads UTF-16 as well, by its byte
-// order mark.
+// utf8Of returns a YAML text in UTF-8. The library reads UTF-16 too, if there is a byte order
+// mark.
 func utf8Of(data []byte) []byte {
 	var order binary.ByteOrder
 	switch {
@@ -81,7 +82,7 @@ func utf8Of(data []byte) []byte {
 	default:
 		return data
 	}
-	// Half a pair becomes a replacement character; the library refuses it.
+	// An unpaired surrogate becomes a replacement character, which the library refuses.
 	units := make([]uint16, 0, len(data)/2)
 	for i := 2; i+1 < len(data); i += 2 {
 		units = append(units, order.Uint16(data[i:]))

@@ -9,9 +9,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 )
 
-// nullReason is said of a document that holds nothing: flyctl's translations
-// write into it, and crash.
-const nullReason = "the file holds null, on which flyctl crashes: write a table, {} if it is to be empty"
+// nullReason is the reason for a document that is null: flyctl's translations write into it and
+// crash.
+const nullReason = "the file contains null, and flyctl crashes on it: write a table ({} for an empty one)"
 
 func decodeJSON(data []byte) (map[string]any, error) {
 	doc := map[string]any{}
@@ -21,9 +21,9 @@ func decodeJSON(data []byte) (map[string]any, error) {
 	return doc, nil
 }
 
-// readJSON reads what encoding/json does: no comments, no trailing commas, no
-// byte order mark, nothing behind the value; of equal keys the last counts.
-// Bytes that are not UTF-8 are read in strings, as flyctl reads them.
+// readJSON accepts what encoding/json accepts: no comments, no trailing commas,
+// no byte order mark, and nothing after the value. If a key is repeated, the last
+// one counts. Strings may contain bytes that are not UTF-8, as in flyctl.
 func readJSON(data []byte) (map[string]any, *Error) {
 	if offset := tooDeepJSON(data); offset >= 0 {
 		return nil, ErrorAt("", data, offset, TooDeepReason())
@@ -38,15 +38,15 @@ func readJSON(data []byte) (map[string]any, *Error) {
 	return doc, nil
 }
 
-// jsonError turns encoding/json's error into ours.
+// jsonError converts encoding/json's error.
 func jsonError(data []byte, err error) *Error {
 	reason := excerpt.Line(err.Error())
-	offset := firstByte(data) // of a document that is no object
+	offset := firstByte(data) // for a document that is not an object
 	var syntaxErr *json.SyntaxError
 	var mismatch *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntaxErr):
-		// The offset is behind the byte to blame, and at the end where one is missing.
+		// The offset is after the wrong byte, or at the end if a byte is missing.
 		offset = int(syntaxErr.Offset) - 1
 		switch {
 		case bytes.HasPrefix(data, []byte(ByteOrderMark)):
@@ -60,7 +60,7 @@ func jsonError(data []byte, err error) *Error {
 			reason += ": there are no trailing commas in JSON"
 		}
 	case errors.As(err, &mismatch) && strings.HasPrefix(mismatch.Value, "number "):
-		// Too large. The offset is behind the number, or behind the byte that ends it.
+		// Too large. The offset is after the number, or after the byte that ends it.
 		offset = min(int(mismatch.Offset), len(data))
 		if offset > 0 && !inNumber(data[offset-1]) {
 			offset--
@@ -72,7 +72,7 @@ func jsonError(data []byte, err error) *Error {
 	return ErrorAt("", data, min(max(offset, 0), len(data)), reason).withText(err.Error())
 }
 
-// firstByte is where a JSON document begins.
+// firstByte returns the offset at which a JSON document begins.
 func firstByte(data []byte) int {
 	return len(data) - len(bytes.TrimLeft(data, " \t\r\n"))
 }

@@ -35,12 +35,12 @@ func readTOML(data []byte) (map[string]any, *Error) {
 	return doc, nil
 }
 
-// tomlError turns go-toml's error into ours. Where a byte that no TOML file
-// may hold is to blame, the reason says so instead of naming the symptom.
+// tomlError converts go-toml's error. If the cause is a byte that TOML does not
+// allow, the reason names that byte instead of the symptom.
 func tomlError(data []byte, err error) *Error {
 	var decode *toml.DecodeError
 	if !errors.As(err, &decode) {
-		// Only what go-toml says of a document as a whole has no place.
+		// Only go-toml's errors about the whole document have no position.
 		return ErrorAt("", data, 0, excerpt.Line(strings.TrimPrefix(err.Error(), "toml: "))).withText(err.Error())
 	}
 	row, column := decode.Position()

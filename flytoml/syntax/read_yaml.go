@@ -12,10 +12,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 )
 
-// readYAML reads the first document of a text; flyctl ignores the others. It
-// reads what gopkg.in/yaml.v3 does, which flyctl has, by that library's
-// successor: UTF-8 with a byte order mark and UTF-16 too, and lines that end in
-// CR, NEL, LS or PS.
+// readYAML reads the first document of a text; flyctl ignores the others. flyctl
+// uses gopkg.in/yaml.v3; this package uses its successor, and accepts the same
+// files: UTF-8 with a byte order mark, UTF-16, and lines that end in CR, NEL, LS
+// or PS.
 func readYAML(data []byte) (map[string]any, *Error) {
 	t := &yamlText{data: data}
 	node, err := t.compose()
@@ -41,14 +41,14 @@ func readYAML(data []byte) (map[string]any, *Error) {
 	return doc, nil
 }
 
-// yamlText is a YAML file that is being read.
+// yamlText is a YAML file while it is read.
 type yamlText struct {
 	data  []byte
-	index *LineIndex // made when it is first asked for
+	index *LineIndex // made on first use
 }
 
-// missingKey refuses `: value` in a block, which the library reads as an empty
-// key and yaml.v3 does not.
+// missingKey refuses ": value" in a block. The library reads it as an empty key; yaml.v3
+// refuses it.
 func (t *yamlText) missingKey(node *yaml.Node) *Error {
 	for i, child := range node.Content {
 		if node.Kind == yaml.MappingNode && node.Style&yaml.FlowStyle == 0 && i%2 == 0 &&
@@ -66,12 +66,13 @@ func (t *yamlText) missingKey(node *yaml.Node) *Error {
 	return nil
 }
 
-// The most directives a file may have: the library compares each %TAG with all
-// others.
+// maxDirectives is the most directives that a file may have: the library compares
+// each %TAG with all others.
 const maxDirectives = 100
 
-// compose reads the first document's nodes, nil if there is no document. The
-// library would compare each key of a mapping with each other: see duplicates.
+// compose reads the first document's nodes. It returns nil if there is no
+// document. It only loads nodes: decoding would compare each key of a mapping
+// with all others. See duplicates.
 func (t *yamlText) compose() (*yaml.Node, *Error) {
 	if offset := manyDirectives(t.data); offset >= 0 {
 		return nil, ErrorAt("", t.data, offset, "too many directives")
@@ -101,19 +102,19 @@ func (t *yamlText) compose() (*yaml.Node, *Error) {
 	return &node, nil
 }
 
-// ComposeYAML reads the nodes of a text's first document, nil if it has none.
+// ComposeYAML reads the nodes of a text's first document, nil if there is none.
 func ComposeYAML(data []byte) (*yaml.Node, *Error) {
 	return (&yamlText{data: data}).compose()
 }
 
-// manyDirectives finds the directive that is one too many, in UTF-16 as well;
-// -1 if there is none.
+// manyDirectives returns the offset of the first directive that is one too many,
+// -1 if there is none. It works in UTF-16 too.
 func manyDirectives(data []byte) int {
 	n, behindBreak := 0, true
 	for i, b := range data {
 		switch b {
 		case 0, ' ', '\t':
-			continue // a byte of a UTF-16 character, or a blank
+			continue // a byte of a UTF-16 character, or a space
 		case '%':
 			if behindBreak {
 				n++
@@ -122,32 +123,32 @@ func manyDirectives(data []byte) int {
 				return i
 			}
 		}
-		// CR, LF, and the last bytes of NEL, LS and PS.
+		// CR, LF, or the last byte of NEL, LS or PS.
 		behindBreak = b == '\n' || b == '\r' || b == 0x85 || b == 0xa8 || b == 0xa9
 	}
 	return -1
 }
 
-// The most that aliases may add to a document, in bytes; each value counts as
-// valueWeight bytes besides its text.
+// maxRepeated is how much aliases may add to a document, in bytes. Each value counts
+// as valueWeight bytes in addition to its text.
 const (
 	maxRepeated = 8 << 20
 	valueWeight = 64
 )
 
-// repeats refuses aliases that would make a large document of a small file.
+// repeats refuses aliases that expand a small file to a large document.
 func (t *yamlText) repeats(node *yaml.Node) *Error {
 	r := repeater{weights: map[*yaml.Node]int{}}
 	r.weigh(node)
 	if r.blame == nil {
 		return nil
 	}
-	return t.errorAt(r.blame.Line, r.blame.Column, fmt.Sprintf("aliases repeat more than %d MiB", maxRepeated>>20))
+	return t.errorAt(r.blame.Line, r.blame.Column, fmt.Sprintf("aliases expand to more than %d MiB", maxRepeated>>20))
 }
 
-// repeater weighs the nodes of a document, aliases by what they stand for.
+// repeater computes the weight of nodes. An alias has the weight of the node that it refers to.
 type repeater struct {
-	weights map[*yaml.Node]int // of nodes with an anchor; those inside them count 0 meanwhile
+	weights map[*yaml.Node]int // of nodes with an anchor; 0 while the node itself is being weighed
 	added   int
 	blame   *yaml.Node
 }
@@ -173,10 +174,10 @@ func (r *repeater) weigh(node *yaml.Node) int {
 	return weight
 }
 
-// The most equal keys that an error lists.
+// maxDuplicates is the most repeated keys that an error lists.
 const maxDuplicates = 10
 
-// duplicates refuses equal keys, as yaml.v3 does.
+// duplicates refuses repeated keys, as yaml.v3 does.
 func (t *yamlText) duplicates(node *yaml.Node) *Error {
 	found := duplicateKeys(node, nil)
 	if len(found) == 0 {
@@ -189,7 +190,7 @@ func (t *yamlText) duplicates(node *yaml.Node) *Error {
 	return t.errorAt(found[0].again.Line, found[0].again.Column, excerpt.Line(found[0].String())).withText(text)
 }
 
-// duplicate is a key of a mapping that another one equals.
+// duplicate is a key that a mapping has twice.
 type duplicate struct{ first, again *yaml.Node }
 
 func (d duplicate) String() string {

@@ -1,5 +1,5 @@
-// Package flytomltest has the files that tests of several packages read, and
-// compares results with golden files.
+// Package flytomltest provides the files that the tests of several packages read,
+// and compares results with golden files.
 package flytomltest
 
 import (
@@ -31,7 +31,7 @@ func Golden(t *testing.T, path string, got []byte) {
 	}
 }
 
-// Dir is the folder of package flytoml, seen from the package that is tested.
+// Dir returns the folder of package flytoml, relative to the package under test.
 func Dir(t testing.TB) string {
 	t.Helper()
 	for _, dir := range []string{".", "..", "../.."} {
@@ -43,9 +43,8 @@ func Dir(t testing.TB) string {
 	return ""
 }
 
-// OracleDirs are the folders with files and flyctl's answers to them: the copy
-// in testdata, and the folder that it is a copy of, where that stands beside the
-// repository.
+// OracleDirs returns the folders with files and flyctl's answers to them: the
+// copy in testdata and, if it is next to the repository, the original.
 func OracleDirs(t testing.TB) []string {
 	t.Helper()
 	dirs := []string{filepath.Join(Dir(t), "testdata", "oracle")}
@@ -56,8 +55,8 @@ func OracleDirs(t testing.TB) []string {
 	return dirs
 }
 
-// Files are TOML files by their names: those of the oracle and those of the
-// edits' golden tests.
+// Files returns TOML files by name: those of the oracle, and those of the golden tests for
+// edits.
 func Files(t testing.TB) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
@@ -81,8 +80,7 @@ func Files(t testing.TB) map[string][]byte {
 	return files
 }
 
-// ManyServices is a file with n services, each with something to edit.
-// ManyServices is a file with n services, each of which an edit touches.
+// ManyServices returns a file with n services, each of which an edit changes.
 func ManyServices(n int) []byte {
 	var b bytes.Buffer
 	b.WriteString("app = 'many'\n")
@@ -93,12 +91,12 @@ func ManyServices(n int) []byte {
 	return b.Bytes()
 }
 
-// TenKB is a fly.toml of 10 KB with what such files hold.
+// TenKB returns a typical fly.toml of 10 KB.
 func TenKB() []byte {
 	var b bytes.Buffer
 	b.WriteString("app = 'ten'\nprimary_region = 'ams'\n\n[env]\n")
 	for i := range 60 {
-		fmt.Fprintf(&b, "  SETTING_%02d = 'a value of some length' # and why it is so\n", i)
+		fmt.Fprintf(&b, "  SETTING_%02d = 'a value of some length' # and the reason for it\n", i)
 	}
 	for i := range 22 {
 		fmt.Fprintf(&b, `

@@ -1,6 +1,6 @@
 package flytomltest
 
-// Stored is a definition as a release stores it, with all kinds of values.
+// Stored is a definition as a release stores it, with values of all kinds.
 const Stored = `{
 	"unknown": {"b": [1, [2.5, "x"], {"k": null, "l": 1e21}], "a b": 12345678901234567890},
 	"app": "shop", "primary_region": "ams", "kill_timeout": 5, "processes": [], "mounts": null, "metrics": [],

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Translate translates old and loose spellings in a decoded document, in place, as
-// flyctl does before it decodes one (internal/appconfig/patches.go). Keys are
-// matched in exact lower case here, unlike in decoding. Messages are flyctl's,
-// capitals and all, so that a person finds them.
+// Translate translates old and loose spellings in a decoded document, in place,
+// as flyctl does before it decodes one (internal/appconfig/patches.go). Unlike in
+// decoding, keys match only in lower case. Messages are flyctl's, capitals
+// included, so that a person can search for them.
 func Translate(doc map[string]any) (map[string]any, error) {
 	for _, step := range []func(map[string]any) error{
 		patchEnv,
@@ -33,7 +33,7 @@ func Translate(doc map[string]any) (map[string]any, error) {
 	return doc, nil
 }
 
-// patchEnv makes strings of env's values and one table of several.
+// patchEnv converts the values of env to strings, and merges several tables into one.
 func patchEnv(doc map[string]any) error {
 	raw, ok := doc["env"]
 	if !ok {
@@ -47,6 +47,7 @@ func patchEnv(doc map[string]any) error {
 	return nil
 }
 
+// EnvStrings returns env as one table of strings.
 func EnvStrings(raw any) (map[string]string, error) {
 	env := map[string]string{}
 	switch raw := raw.(type) {
@@ -70,8 +71,8 @@ func EnvStrings(raw any) (map[string]string, error) {
 	return env, nil
 }
 
-// patchServices accepts one service in place of a list, quoted ports,
-// "soft,hard" concurrency and loose checks, and drops services without keys.
+// patchServices accepts a single service instead of a list, quoted ports,
+// "soft,hard" concurrency and loose checks. It drops services without keys.
 func patchServices(doc map[string]any) error {
 	raw, ok := doc["services"]
 	if !ok {
@@ -141,8 +142,8 @@ func patchService(service map[string]any) error {
 	return ToInt(service, "internal_port")
 }
 
-// patchCheck makes durations strings (bare numbers are milliseconds) and
-// headers one table of strings.
+// patchCheck converts durations to strings (a plain number is milliseconds), and
+// headers to a table of strings.
 func patchCheck(check map[string]any) error {
 	for _, key := range []string{"interval", "timeout", "grace_period"} {
 		if raw, ok := check[key]; ok {
@@ -165,7 +166,7 @@ func patchCheck(check map[string]any) error {
 	return nil
 }
 
-// patchProcesses makes a table of a list of tables with name and command.
+// patchProcesses converts a list of tables with name and command to one table.
 // Items of other types, and tables without a name, are dropped.
 func patchProcesses(doc map[string]any) error {
 	raw, ok := doc["processes"]
@@ -199,8 +200,8 @@ func patchProcesses(doc map[string]any) error {
 	return nil
 }
 
-// patchExperimental makes lists of single commands, and moves kill_timeout and
-// the metrics keys to where they belong today.
+// patchExperimental converts single commands to lists, and moves kill_timeout and
+// the metrics keys to their current sections.
 func patchExperimental(doc map[string]any) error {
 	raw, ok := doc["experimental"]
 	if !ok {
@@ -241,7 +242,7 @@ func patchExperimental(doc map[string]any) error {
 	return nil
 }
 
-// patchChecks makes a table of a list of checks with names.
+// patchChecks converts a list of named checks to a table.
 func patchChecks(doc map[string]any) error {
 	raw, ok := doc["checks"]
 	if !ok {
@@ -286,7 +287,7 @@ func patchChecks(doc map[string]any) error {
 	return nil
 }
 
-// patchVM gathers the sections' three names and makes memory a string.
+// patchVM merges the sections under their three names, and converts memory to a string.
 func patchVM(doc map[string]any) error {
 	vm, err := gather(doc, "compute", "compute", "computes", "vm")
 	if err != nil {
@@ -301,7 +302,7 @@ func patchVM(doc map[string]any) error {
 	return nil
 }
 
-// patchMounts gathers the sections' two names and makes sizes strings.
+// patchMounts merges the sections under their two names, and converts sizes to strings.
 func patchMounts(doc map[string]any) error {
 	mounts, err := gather(doc, "mounts", "mount", "mounts")
 	if err != nil {
@@ -316,7 +317,7 @@ func patchMounts(doc map[string]any) error {
 	return nil
 }
 
-// patchMetrics gathers the sections' two names; flyctl's message says mounts.
+// patchMetrics merges the sections under their two names. flyctl's message says mounts.
 func patchMetrics(doc map[string]any) error {
 	metrics, err := gather(doc, "mounts", "metric", "metrics")
 	if err != nil {
@@ -326,7 +327,7 @@ func patchMetrics(doc map[string]any) error {
 	return nil
 }
 
-// patchKillTimeout makes it a string; a bare number is seconds.
+// patchKillTimeout converts kill_timeout to a string. A plain number is seconds.
 func patchKillTimeout(doc map[string]any) error {
 	if raw, ok := doc["kill_timeout"]; ok {
 		doc["kill_timeout"] = DurationIn(raw, time.Second)

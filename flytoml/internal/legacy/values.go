@@ -11,8 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 )
 
-// gather joins the tables under several keys, in the keys' order, and removes
-// the keys.
+// gather joins the tables under several keys, in the order of the keys, and removes the keys.
 func gather(doc map[string]any, what string, keys ...string) ([]map[string]any, error) {
 	var all []map[string]any
 	for _, key := range keys {
@@ -31,7 +30,7 @@ func gather(doc map[string]any, what string, keys ...string) ([]map[string]any, 
 }
 
 // CheckHeaders reads a table, or a list of tables with name and value. Unlike
-// flyctl's, its errors quote only what cannot be a credential.
+// flyctl, its errors quote only values that cannot be credentials.
 func CheckHeaders(raw any) (map[string]string, error) {
 	headers := map[string]string{}
 	switch raw := raw.(type) {
@@ -61,8 +60,8 @@ func CheckHeaders(raw any) (map[string]string, error) {
 	return headers, nil
 }
 
-// goSyntax is Go's syntax for a number, a boolean or nothing, and the type alone
-// of anything else.
+// goSyntax returns Go's syntax for a number, a boolean or nil, and only the type of any other
+// value.
 func goSyntax(raw any) string {
 	switch raw.(type) {
 	case nil, bool, int, int64, uint64, float64:
@@ -71,7 +70,7 @@ func goSyntax(raw any) string {
 	return fmt.Sprintf("a header of type %T", raw)
 }
 
-// LegacyConcurrency reads "soft,hard", which counts requests.
+// LegacyConcurrency reads "soft,hard". Such limits count requests.
 func LegacyConcurrency(s string) (map[string]any, error) {
 	left, right, ok := strings.Cut(s, ",")
 	if !ok {
@@ -88,10 +87,10 @@ func LegacyConcurrency(s string) (map[string]any, error) {
 	return map[string]any{"type": "requests", "hard_limit": hard, "soft_limit": soft}, nil
 }
 
-// DurationIn makes a duration string of a number of units. What is neither
-// number nor string, and the empty string, become null: the key is dropped.
-// So do the whole numbers of YAML, which are of type int: flyctl knows the
-// types of TOML and JSON only.
+// DurationIn converts a number of units to a duration string. Values that are
+// neither numbers nor strings, and the empty string, become nil, which drops the
+// key. So do YAML's whole numbers, which have type int: flyctl handles only the
+// types of TOML and JSON.
 func DurationIn(raw any, unit time.Duration) any {
 	switch raw := raw.(type) {
 	case *string:
@@ -111,8 +110,8 @@ func DurationIn(raw any, unit time.Duration) any {
 	return nil
 }
 
-// ToInt makes the value under key a whole number: quoted numbers are read,
-// fractions cut off.
+// ToInt converts the value under key to a whole number. It reads quoted numbers and cuts off
+// fractions.
 func ToInt(table map[string]any, key string) error {
 	raw, ok := table[key]
 	if !ok {
@@ -127,7 +126,7 @@ func ToInt(table map[string]any, key string) error {
 		table[key] = n
 	case float64:
 		table[key] = int(raw)
-	case int: // what a YAML decoder makes of one, and the next two
+	case int: // this and the next two are a YAML decoder's types
 		table[key] = raw
 	case int64:
 		table[key] = int(raw)
@@ -139,7 +138,7 @@ func ToInt(table map[string]any, key string) error {
 	return nil
 }
 
-// Text is Go's default form of a value.
+// Text returns a value in Go's default format.
 func Text(raw any) string {
 	if s, ok := raw.(string); ok {
 		return s
@@ -147,7 +146,7 @@ func Text(raw any) string {
 	return fmt.Sprintf("%v", raw)
 }
 
-// Tables reads a list of tables, or one table in place of a list.
+// Tables reads a list of tables, or one table instead of a list.
 func Tables(raw any) ([]map[string]any, error) {
 	switch raw := raw.(type) {
 	case map[string]any:
@@ -168,8 +167,8 @@ func Tables(raw any) ([]map[string]any, error) {
 	return nil, fmt.Errorf("Unknown type '%T'", raw)
 }
 
-// notTable is flyctl's message. Unlike flyctl's, it does not repeat what is
-// inside a list or a table: the headers of checks may be.
+// notTable returns flyctl's message. Unlike flyctl's, it does not repeat the
+// content of a list or a table, which may be a check's headers.
 func notTable(item any) error {
 	switch item.(type) {
 	case []any, map[any]any:
@@ -178,7 +177,7 @@ func notTable(item any) error {
 	return fmt.Errorf("Can not cast '%s' of type '%t' as map[string]any", item, item)
 }
 
-// StringList reads a string or a list of strings; null is no list.
+// StringList reads a string or a list of strings. Null is not a list.
 func StringList(raw any, key string) ([]string, error) {
 	switch raw := raw.(type) {
 	case nil:
@@ -205,7 +204,7 @@ func IsTable(value any) bool {
 	return ok
 }
 
-// CloneTable copies tables and arrays; the patches write into them.
+// CloneTable copies a table and everything in it. The patches write into the copy.
 func CloneTable(table map[string]any) map[string]any {
 	out := make(map[string]any, len(table))
 	for key, value := range table {
@@ -214,6 +213,7 @@ func CloneTable(table map[string]any) map[string]any {
 	return out
 }
 
+// Clone copies a value: see [CloneTable].
 func Clone(value any) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -228,8 +228,8 @@ func Clone(value any) any {
 	return value
 }
 
-// The names that flyctl's structs have in messages of encoding/json, where
-// they are not ours.
+// TypeNames returns a replacer of our type names with those that flyctl's structs
+// have in messages of encoding/json.
 func TypeNames() *strings.Replacer {
 	return strings.NewReplacer(
 		"machine.Port", "fly.MachinePort",
@@ -246,7 +246,7 @@ func TypeNames() *strings.Replacer {
 	)
 }
 
-// Equal tells whether two decoded values are equal; NaN equals itself.
+// Equal reports whether two decoded values are equal. NaN equals itself.
 func Equal(a, b any) bool {
 	switch a := a.(type) {
 	case map[string]any:
@@ -271,7 +271,7 @@ func Equal(a, b any) bool {
 			}
 		}
 		return true
-	case map[any]any: // of YAML, where a key may be any value
+	case map[any]any: // a YAML mapping, whose keys may be any values
 		b, ok := b.(map[any]any)
 		if !ok || len(a) != len(b) {
 			return false

@@ -12,16 +12,16 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/layout"
 )
 
-// Key is what flyctl knows of one key: the type of its value and, if that
-// is a table or a list of tables, the keys in it.
+// Key describes a key that flyctl knows: the type of its value and, if that is a
+// table or a list of tables, the keys in it.
 type Key struct {
 	Type reflect.Type
 	Keys map[string]*Key // nil for a plain value
-	list []string        // the names of keys in their order, once they were asked for
-	Free bool            // keys are free; all have the section under ""
+	list []string        // the sorted names of Keys, filled on first use
+	Free bool            // any key is allowed; Keys[""] describes them all
 }
 
-// Root is the shape of a fly.toml, the old spellings included.
+// Root returns the shape of a fly.toml, including old spellings.
 func Root() *Key {
 	root := schemaOf(reflect.TypeFor[flytoml.Definition]())
 	word, number := schemaOf(reflect.TypeFor[string]()), schemaOf(reflect.TypeFor[int]())
@@ -36,8 +36,8 @@ func Root() *Key {
 	return root
 }
 
-// ListItem is the shape of an item where flyctl accepts a list of tables in
-// place of a table; nil elsewhere.
+// ListItem returns the shape of an item where flyctl accepts a list of tables
+// instead of a table, nil elsewhere.
 func ListItem(path string, under *Key) *Key {
 	text := func(names ...string) *Key {
 		item := &Key{Keys: map[string]*Key{}}
@@ -47,7 +47,7 @@ func ListItem(path string, under *Key) *Key {
 		return item
 	}
 	switch {
-	case path == "checks" && under != nil && under.Free: // false inside such a list
+	case path == "checks" && under != nil && under.Free: // not inside such a list
 		item := text("name")
 		for key, child := range under.Keys[""].Keys {
 			item.Keys[key] = child
@@ -93,7 +93,7 @@ func (s *Key) IsDuration() bool {
 	return s.Type == reflect.TypeFor[flytoml.Duration]() || s.Type == reflect.TypeFor[*flytoml.Duration]()
 }
 
-// Names are the section's keys, sorted.
+// Names returns the section's keys, sorted.
 func (s *Key) Names() []string {
 	names := make([]string, 0, len(s.Keys))
 	for name := range s.Keys {
@@ -103,7 +103,7 @@ func (s *Key) Names() []string {
 	return names
 }
 
-// SortedNames are names, which are kept.
+// SortedNames returns Names and keeps them for the next call.
 func (s *Key) SortedNames() []string {
 	if s.list == nil {
 		s.list = s.Names()
@@ -113,12 +113,12 @@ func (s *Key) SortedNames() []string {
 
 // Home is a table that has a key.
 type Home struct {
-	Path  string // without indexes, NAME for a name that is free; empty for the top of the file
-	Title string // as its header is written
-	Own   string // the header of the key, if that is a table; empty if it is a value
+	Path  string // without indexes, with NAME for any name; empty for the top level
+	Title string // its header in TOML
+	Own   string // the header of the key if it is a table, empty if it is a value
 }
 
-// Header is how a table with this shape begins in TOML.
+// Header returns the header of a table with this shape in TOML.
 func (s *Key) Header(path string) string {
 	if s.Type.Kind() == reflect.Slice {
 		return "[[" + path + "]]"
@@ -126,7 +126,7 @@ func (s *Key) Header(path string) string {
 	return "[" + path + "]"
 }
 
-// modern is today's name of a section that has an old one.
+// modern returns the current name of a section that may have an old one.
 func modern(path, name string) string {
 	if path != "" {
 		return name
@@ -142,7 +142,7 @@ func modern(path, name string) string {
 	return name
 }
 
-// Homes are the tables that have each key, the shallow first.
+// Homes returns the tables that have each key. Tables closer to the top come first.
 func (s *Key) Homes() map[string][]Home {
 	homes := map[string][]Home{}
 	type place struct {
@@ -172,8 +172,8 @@ func (s *Key) Homes() map[string][]Home {
 	return homes
 }
 
-// Child is the section of a key in any case, as flyctl reads it, and the key's
-// own spelling; nil if flyctl does not know the key.
+// Child returns the section of a key, and the key's own spelling. Case does not
+// matter, as in flyctl. below is nil if flyctl does not know the key.
 func (s *Key) Child(key string) (below *Key, name string) {
 	if below := s.Keys[key]; below != nil {
 		return below, key
