@@ -51,7 +51,7 @@ func TestFaults(t *testing.T) {
 		{"reset before", flysim.Fault{Reset: flysim.ResetBefore}, 0, "", 2},
 		{"reset after", flysim.Fault{Reset: flysim.ResetAfter}, 0, "", 3},
 		{"malformed", flysim.Fault{Malformed: true}, 200, `{"ip":"fdaa`, 3},
-		{"somebody else first", flysim.Fault{Before: func(p *flysim.Platform) {
+		{"another user first", flysim.Fault{Before: func(p *flysim.Platform) {
 			p.AddAddress("shop-api", "v4", "",
 				"")
 		}}, 200, "fdaa:", 4},

@@ -47,7 +47,7 @@ func (f *flyctl) checkPrinted(m *fly.Machine) {
 	}
 	for _, stamp := range []string{m.CreatedAt, m.UpdatedAt} {
 		if at, err := time.Parse(time.RFC3339, stamp); err != nil || at.IsZero() {
-			f.t.Errorf("%q is no time: %v", stamp, err)
+			f.t.Errorf("%q is not a time: %v", stamp, err)
 		}
 	}
 	for _, e := range m.Events {

@@ -76,7 +76,7 @@ func TestWireGuardPeers(t *testing.T) {
 	}
 	wantBody(t, valid(), "data.validateWireGuardPeers.invalidPeerIps", `["fdaa:2:1c4f::9","x"]`)
 	for name, refused := range map[string]reply{
-		"a name that is taken": add("apart", peerKey, "fra", ""), "a name that is none": add("a b", peerKey,
+		"a name that is taken": add("apart", peerKey, "fra", ""), "an invalid name": add("a b", peerKey,
 			"fra", ""), "no name": add("", peerKey, "fra", ""),
 		"no key": add("p", "", "fra", ""), "half a key": add("p", "AQIDBA==", "fra", ""),
 		"no region": add("p", peerKey, "atlantis", ""), "no network": add("p", peerKey, "fra", "none"),

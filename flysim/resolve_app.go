@@ -131,7 +131,8 @@ func (n *appNode) ReleasesUnprocessed(args struct {
 	First, Last   *int32
 	Status        *string
 }) *connection[*releaseNode] {
-	return newConnection(n.releases(deref(args.Status)), pageArgs{args.After, args.Before, args.First, args.Last}, releaseCursor)
+	return newConnection(n.releases(deref(args.Status)),
+		pageArgs{args.After, args.Before, args.First, args.Last}, releaseCursor)
 }
 
 // releases returns the releases with a status (empty: all), newest first.

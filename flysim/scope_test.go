@@ -40,7 +40,7 @@ func TestGraphScopes(t *testing.T) {
 		{"organization sees no other's app", org, `{app(name:"shop-api"){name}}`, missing, "data.app", "null"},
 		{"organization sees no other's Machine", org, `{machine(machineId:"` + shopA + `"){id}}`, missing, "data", "null"},
 		{"app sees its Machine", app, `{machine(machineId:"` + shopA + `"){id}}`, "", "data.machine.id", shopA},
-		{"app is nobody", app, `{viewer{__typename email}}`, "", "data.viewer.__typename", "Macaroon"},
+		{"app token has no person", app, `{viewer{__typename email}}`, "", "data.viewer.__typename", "Macaroon"},
 		{"full is a person", full, `{viewer{__typename email}}`, "", "data.viewer.__typename", "User"},
 		{"read-only deletes", readOnly, `mutation{deleteApp(appId:"shop-api"){organization{id}}}`, unauthorized,
 			"data.deleteApp", "null"},

@@ -48,10 +48,10 @@ func ParseListen(text string) ([]string, error) {
 			host = "[fdaa::3]"
 		}
 		if _, err := netip.ParseAddrPort(host + ":" + port); err != nil {
-			return nil, fmt.Errorf("listen address %.60q: the host is no IP address, localhost, fly-local-6pn or *", field)
+			return nil, fmt.Errorf("listen address %.60q: the host is not an IP address, localhost, fly-local-6pn or *", field)
 		}
 		if !slices.Contains(protocols(), proto) {
-			return nil, fmt.Errorf("listen address %.60q: the protocol is none of tcp, tcp6 and udp", field)
+			return nil, fmt.Errorf("listen address %.60q: the protocol is not tcp, tcp6 or udp", field)
 		}
 		sockets = append(sockets, proto+"://"+host+":"+port)
 	}

@@ -226,7 +226,7 @@ func (s *platformState) restoreApps(stored *storedState, configs map[string][]by
 		case a.network == nil || a.organization == nil:
 			return fmt.Errorf("app %.70q is on no network or of no organization", a.name)
 		case s.apps[a.name] != nil:
-			return fmt.Errorf("app %.70q is there twice", a.name)
+			return fmt.Errorf("app %.70q is stored twice", a.name)
 		}
 		s.put(a)
 		byID[a.id] = a

@@ -90,7 +90,8 @@ func storeMachine(m *vm) storedMachine {
 	stored := storedMachine{
 		ID: m.id, App: m.app.id, Order: m.order, Name: m.name, Region: m.region, PrivateIP: m.privateIP,
 		Created: m.created, Updated: m.updated, Instance: m.instance, State: m.state, Started: m.started,
-		Failing: m.failing, CheckOverrides: maps.Clone(m.checkOverrides), Cordoned: m.cordoned, Host: m.host, Memory: m.memoryLimit,
+		Failing: m.failing, CheckOverrides: maps.Clone(m.checkOverrides), Cordoned: m.cordoned, Host: m.host,
+		Memory:   m.memoryLimit,
 		Versions: make([]storedVersion, 0, len(m.versions)), Events: make([]storedEvent, 0, len(m.events)),
 	}
 	for _, v := range m.versions {

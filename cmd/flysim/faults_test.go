@@ -72,7 +72,7 @@ func TestFaultsRefused(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--faults", script}, "faults.toml: line 3: fault.statsu: there is no such key"},
+		{[]string{"--faults", script}, "faults.toml: line 3: fault.statsu: unknown key"},
 		{[]string{"--faults", filepath.Join(t.TempDir(), "none")}, "--faults: open "},
 		{[]string{"--fault", "ip.release status=5"}, `--fault "ip.release status=5": status: want 200 to 599`},
 		{[]string{"--control", "0.0.0.0:0"}, "--control: address 0.0.0.0:0: "},

@@ -161,14 +161,14 @@ func TestRule(t *testing.T) {
 		{name: "just started", boxes: []testPlatform{
 			{do: func(b *stoppingApp, id string) { b.Platform.StopMachine(app, id); b.Platform.StartMachine(app, id) }}},
 			want: []string{"started"},
-			why:  map[int]string{0: "it was started 0s ago, and is left alone for 5m0s"}},
+			why:  map[int]string{0: "it was started 0s ago, and is not stopped for the first 5m0s"}},
 		{name: "just started, and counted", boxes: []testPlatform{{load: 1},
 			{do: func(b *stoppingApp, id string) { b.Platform.StopMachine(app, id); b.Platform.StartMachine(app, id) }}},
 			want: []string{"stopped", "started"}},
 		{name: "already stopped", boxes: []testPlatform{
 			{do: func(b *stoppingApp, id string) { b.Platform.StopMachine(app, id) }}, {load: 1}},
 			want: []string{"stopped", "started"},
-			why:  map[int]string{0: "it does not run: it is stopped"}},
+			why:  map[int]string{0: "it is not started: it is stopped"}},
 		{name: "an unreachable host", boxes: []testPlatform{
 			{do: func(b *stoppingApp, id string) { b.Platform.SetHost(app, id, "unreachable") }}, {load: 1}},
 			want: []string{"started", "started"},

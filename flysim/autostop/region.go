@@ -47,7 +47,7 @@ func (l *Loop) regions(site flysim.Site) []regionLoad {
 		switch ran := now.Sub(b.Started); {
 		case c.keep != "":
 		case ran < settle:
-			c.keep = fmt.Sprintf("it was started %s ago, and is left alone for %s", ran.Round(time.Second), settle)
+			c.keep = fmt.Sprintf("it was started %s ago, and is not stopped for the first %s", ran.Round(time.Second), settle)
 		case b.Booting:
 			c.keep = "its program does not listen yet"
 		}
@@ -65,11 +65,11 @@ func (l *Loop) whyUncounted(b flysim.Backend) string {
 	setting := l.setting(b)
 	switch {
 	case b.State != "started":
-		return "it does not run: it is " + b.State
+		return "it is not started: it is " + b.State
 	case !setting.serves:
 		return setting.keep
 	case b.Cordoned:
-		return "it is cordoned: Fly Proxy leaves it alone"
+		return "it is cordoned: Fly Proxy ignores it"
 	case b.HostStatus == "unreachable":
 		return "its host is unreachable"
 	}
@@ -130,9 +130,10 @@ func (r regionLoad) verdict(chosen bool) string {
 		return fmt.Sprintf("min_machines_running is %d in the primary region %s, where %d run", r.minimum, r.name,
 			len(r.candidates))
 	case r.excess() >= 1:
-		return "another one is stopped first: one a pass in each region"
+		return "another one is stopped first: each pass stops one per region"
 	case len(r.candidates) == 1:
 		return fmt.Sprintf("the last one that runs in %s, and its load is %d", r.name, r.candidates[0].load)
 	}
-	return fmt.Sprintf("%d run in %s and %d are over the soft limit: none too many", len(r.candidates), r.name, r.countOverLimit())
+	return fmt.Sprintf("%d run in %s and %d are over the soft limit: none too many", len(r.candidates), r.name,
+		r.countOverLimit())
 }

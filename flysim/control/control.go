@@ -26,14 +26,14 @@ import (
 // index is the answer to GET /.
 const index = `The control endpoint of an emulated Fly platform. JSON in and out; -H 'Content-Type: application/json'.
 
-GET    /faults    what goes wrong and what is to come, and how often it did
+GET    /faults    the faults and events, and how often each happened
 POST   /faults    one fault, {"operation":"ip.release","status":502}, or a script as application/toml
-DELETE /faults    forget all faults and events
+DELETE /faults    remove all faults and events
 POST   /events    one event, {"app":"shop-api","machine":"0","do":"crash"}; without "at" at once
 GET    /clock     the platform's time and its speed
 POST   /clock     {"advance":"1h"}, {"speed":60}
 GET    /calls     the latest requests to the platform; ?since=NUMBER, writes=true, limit=N
-DELETE /calls     forget them
+DELETE /calls     remove them
 GET    /state     apps, addresses and Machines
 POST   /apps/{app}/machines/{machine}/{do}    such as stop, start, suspend, crash, oom, host_down
 `

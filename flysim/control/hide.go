@@ -43,9 +43,9 @@ func hide(value any, secret bool) any {
 	return value
 }
 
-// isSecretKey reports whether what a key holds may be a secret. It is about the bodies of
-// calls to either API, at any depth, which nobody approves: command lines are hidden too.
-// (machine.IsSecret, which flysim may not import, is about paths of a configuration.)
+// isSecretKey reports whether the value of a key may be a secret. The key may be at any depth in the
+// body of a call to either API. Command lines count as secret too, because no one has reviewed the
+// body. (machine.IsSecret, which flysim may not import, decides by paths of a configuration.)
 func isSecretKey(key string) bool {
 	return slices.Contains([]string{
 		"env", "secrets", "values", "raw_value", "headers", "build_args", "machine_config", "token",

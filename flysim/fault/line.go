@@ -44,7 +44,7 @@ func Parse(line string) (flysim.Script, error) {
 	}
 	first := list[0]
 	if first.given {
-		return flysim.Script{}, &keyError{first.key, "the operation comes first, * for every one"}
+		return flysim.Script{}, &keyError{first.key, "the operation must come first; * means every operation"}
 	}
 	event := first.key == "event" || first.key == "clock"
 	if !event {
@@ -124,7 +124,7 @@ func splitLine(line string) ([]word, error) {
 			if strings.HasPrefix(rest, `"`) {
 				quoted, err := strconv.QuotedPrefix(rest)
 				if err != nil {
-					return nil, &keyError{w.key, "the quotes do not end"}
+					return nil, &keyError{w.key, "the quotes are not closed"}
 				}
 				w.value, _ = strconv.Unquote(quoted) // it is quoted
 				rest = rest[len(quoted):]

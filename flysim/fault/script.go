@@ -78,7 +78,7 @@ func decodeError(err error) error {
 	if errors.As(err, &strict) && len(strict.Errors) > 0 {
 		first := strict.Errors[0]
 		line, _ := first.Position()
-		return &ScriptError{Line: line, Key: strings.Join(first.Key(), "."), Message: "there is no such key"}
+		return &ScriptError{Line: line, Key: strings.Join(first.Key(), "."), Message: "unknown key"}
 	}
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {

@@ -114,7 +114,7 @@ func (t faultTable) fault() (flysim.Fault, error) {
 		}
 	default:
 		return flysim.Fault{},
-			&keyError{"answer", fmt.Sprintf("%.40q is none of no_capacity, host_closed, rate_limited, edge", t.Answer)}
+			&keyError{"answer", fmt.Sprintf("%.40q is not one of no_capacity, host_closed, rate_limited, edge", t.Answer)}
 	}
 	f.Operation, f.App, f.Target = t.Operation, t.App, t.Target
 	f.At, f.For = s.read("at", t.At, true), s.read("for", t.For, false)
@@ -152,21 +152,23 @@ func (t faultTable) check(f flysim.Fault) error {
 		broken       bool
 		key, message string
 	}{
-		{!isKnown(t.Operation), "operation", fmt.Sprintf("%.60q is no operation, and no pattern that fits one", t.Operation)},
+		{!isKnown(t.Operation), "operation",
+			fmt.Sprintf("%.60q is not an operation, and not a pattern that matches one", t.Operation)},
 		{t.After < 0, "after", "want 0 or more"},
 		{t.Times != nil && (*t.Times == 0 || *t.Times < -1), "times", "want 1 or more, or -1 for no end"},
 		{t.Chance != nil && !(*t.Chance > 0 && *t.Chance <= 1), "chance", "want a number over 0 and up to 1"},
 		{t.Status != 0 && (t.Status < 200 || t.Status > 599), "status", "want 200 to 599"},
-		{!reset, "reset", fmt.Sprintf("%.40q is none of before, during, after", t.Reset)},
+		{!reset, "reset", fmt.Sprintf("%.40q is not one of before, during, after", t.Reset)},
 		{f.Status == 0 && t.Body != "", "body", "needs a status or an answer"},
 		{f.Status == 0 && t.ContentType != "", "content_type", "needs a status or an answer"},
 		{strings.ContainsFunc(t.ContentType, func(r rune) bool { return r < ' ' || r > '~' }), "content_type",
 			"want printable ASCII"},
 		{f.Status == 0 && t.RetryAfter != "", "retry_after", "needs a status or an answer"},
 		{f.Status == 0 && t.Effect, "effect", "needs a status or an answer"},
-		{f.Reset != flysim.ResetNone && f.Status != 0, "reset", "no status can be answered on a connection that drops"},
-		{f.Reset != flysim.ResetNone && t.Truncate, "truncate", "reset is enough"},
-		{f.Status != 0 && t.Truncate, "truncate", "a body that is given is as it is given"},
+		{f.Reset != flysim.ResetNone && f.Status != 0, "reset",
+			"not allowed with a status: a dropped connection has no answer"},
+		{f.Reset != flysim.ResetNone && t.Truncate, "truncate", "not allowed with reset"},
+		{f.Status != 0 && t.Truncate, "truncate", "not allowed with a status: its body is sent whole"},
 		{f.Status == 0 && f.Reset == flysim.ResetNone && f.Delay == 0 && f.Trickle == 0 && f.Jump == 0 && !f.Malformed, "",
 			"nothing goes wrong: give one of answer, status, reset, delay, trickle, truncate, jump"},
 	} {
@@ -230,12 +232,12 @@ func (t eventTable) check(e flysim.Event) error {
 	}{
 		{given != 1, "", "give one of do, listen, lease, or jump and speed"},
 		{t.Do != "" && !slices.Contains(flysim.Actions(), flysim.Action(t.Do)), "do",
-			fmt.Sprintf("%.40q is none of %s", t.Do, actionWords())},
+			fmt.Sprintf("%.40q is not one of %s", t.Do, actionWords())},
 		{slices.ContainsFunc(t.Listen, func(s string) bool { return !flysim.CanListen(s) }), "listen",
 			`want addresses such as "0.0.0.0:8080" or "udp://[::]:53"`},
-		{e.Clock == nil && t.App == "", "app", "say whose Machines"},
-		{e.Clock != nil && t.App != "", "app", "the clock is everybody's"},
-		{e.Clock != nil && t.Machine != "", "machine", "the clock is everybody's"},
+		{e.Clock == nil && t.App == "", "app", "want the app of the Machines"},
+		{e.Clock != nil && t.App != "", "app", "not allowed with the clock, which all apps share"},
+		{e.Clock != nil && t.Machine != "", "machine", "not allowed with the clock, which all apps share"},
 		{t.Every != "" && e.Every < minEvery, "every", "want 1s or more"},
 		{t.Every != "" && t.Jump != "", "every", "a jump happens once; speed makes time pass faster"},
 		{t.Speed != nil && !ValidSpeed(*t.Speed), "speed", fmt.Sprintf("want 0 to %g", MaxSpeed)},

@@ -104,11 +104,11 @@ func (r *runner) start(d seed.App, b flysim.Backend) {
 	if len(c.omitted) > 0 {
 		names := c.omitted[:min(len(c.omitted), 20)]
 		r.say(c, "system",
-			fmt.Sprintf("the command does not get these variables, as env in the operator's file does not name them: "+
+			fmt.Sprintf("the command does not get these variables, because env in the operator's file does not name them: "+
 				"%.60q", names))
 	}
 	if c.guardErr != nil {
-		r.say(c, "system", fmt.Sprintf("what the command starts goes on if flysim is killed: %v", c.guardErr))
+		r.say(c, "system", fmt.Sprintf("processes that the command starts survive if flysim is killed: %v", c.guardErr))
 	}
 	go r.waitForEnd(c)
 	go r.watch(c)
@@ -122,7 +122,7 @@ func (r *runner) spawn(c *child, d seed.App, b flysim.Backend) error {
 	case r.closed:
 		return errClosed
 	case len(r.alive) >= r.most:
-		return fmt.Errorf("%d commands run already", len(r.alive))
+		return fmt.Errorf("%d commands are already running", len(r.alive))
 	}
 	for older := range r.alive {
 		if older.machine == c.machine && older != r.children[c.machine] {

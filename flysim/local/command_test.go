@@ -440,7 +440,7 @@ func TestCommandCount(t *testing.T) {
 	for range 2 {
 		w.platform.AddMachine(app, "fra", w.platform.MachineConfig(app, w.id))
 	}
-	if l := w.line("cannot be run"); !strings.HasSuffix(l.Text, "2 commands run already") {
+	if l := w.line("cannot be run"); !strings.HasSuffix(l.Text, "2 commands are already running") {
 		t.Errorf("%+v", l)
 	}
 }

@@ -90,7 +90,7 @@ func guard(next http.Handler) http.Handler {
 			http.Error(w, "this page answers loopback addresses and localhost only", http.StatusMisdirectedRequest)
 		case r.Method != http.MethodGet:
 			h.Set("Allow", http.MethodGet)
-			http.Error(w, "this page only reads", http.StatusMethodNotAllowed)
+			http.Error(w, "this page is read-only", http.StatusMethodNotAllowed)
 		default:
 			next.ServeHTTP(w, r)
 		}

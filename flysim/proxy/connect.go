@@ -41,7 +41,7 @@ func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
 			return
 		case n.kind == kindPublic && !hasDedicatedAddress(t.site):
 			v.fail(w, fail("PORT", http.StatusBadGateway,
-				"connection closed: raw TCP needs an address of the app's own, a shared one is routed by host name"))
+				"connection closed: raw TCP needs a dedicated address; a shared one is routed by host name"))
 			return
 		}
 	}
@@ -54,7 +54,7 @@ func (d *door) connect(w http.ResponseWriter, r *http.Request, v *visit) {
 	defer program.Close()
 	conn, err := accept(w, v.client)
 	if err != nil {
-		v.fail(w, fail(codeHost, http.StatusNotImplemented, "CONNECT needs a connection of its own: HTTP/1.1"))
+		v.fail(w, fail(codeHost, http.StatusNotImplemented, "CONNECT needs its own connection: use HTTP/1.1"))
 		return
 	}
 	defer conn.Close()
@@ -122,7 +122,7 @@ func (v *visit) dial(ctx context.Context, s *search) (program net.Conn, done fun
 func (d *door) lead(w http.ResponseWriter, v *visit, n hostName, port int) {
 	conn, err := accept(w, v.client)
 	if err != nil {
-		v.fail(w, fail(codeHost, http.StatusNotImplemented, "CONNECT needs a connection of its own: HTTP/1.1"))
+		v.fail(w, fail(codeHost, http.StatusNotImplemented, "CONNECT needs its own connection: use HTTP/1.1"))
 		return
 	}
 	v.silent = true

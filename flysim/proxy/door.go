@@ -44,7 +44,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.URL.Scheme != "" && r.URL.Scheme != "http" && !c.secure {
-		v.fail(w, fail(codeHost, http.StatusBadRequest, "for a URL that begins with %.20q, ask with CONNECT", r.URL.Scheme))
+		v.fail(w, fail(codeHost, http.StatusBadRequest, "for a URL that begins with %.20q, use CONNECT", r.URL.Scheme))
 		return
 	}
 	n, port, t, err := d.destination(c, r)
@@ -106,7 +106,7 @@ func failHandshake(app string, port int, wanted bool) *Failure {
 	if wanted {
 		return fail("PT04", http.StatusBadRequest, "tls handshake failed: port %d of app %s speaks TLS only", port, app)
 	}
-	return fail("PT04", http.StatusBadRequest, "tls handshake failed: port %d of app %s speaks no TLS", port, app)
+	return fail("PT04", http.StatusBadRequest, "tls handshake failed: port %d of app %s does not speak TLS", port, app)
 }
 
 // redirect answers as force_https demands. A client that used the listener's own port is redirected

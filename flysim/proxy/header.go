@@ -46,7 +46,8 @@ func (in requestInfo) set(h http.Header, major int) {
 			delete(h, key)
 		}
 	}
-	if strings.EqualFold(h.Get("Upgrade"), "h2c") { // the proxy could not inspect what follows it (RFC 9113, 3.1: obsolete)
+	// After an upgrade to h2c, which RFC 9113, 3.1 made obsolete, the proxy could not inspect the rest.
+	if strings.EqualFold(h.Get("Upgrade"), "h2c") {
 		h.Del("Upgrade")
 		h.Del("Connection")
 		h.Del("HTTP2-Settings")

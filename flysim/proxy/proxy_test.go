@@ -241,8 +241,8 @@ func TestNames(t *testing.T) {
 		{b.web, "http://lhr.shop-api.internal:8080/", 502, "DNS", "has no started Machine", ""},
 		{b.web, "http://worker.process.shop-api.internal:8080/", 502, "DNS", "has no started Machine", ""},
 		{b.web, "http://one.two.three.shop-api.internal/", 502, "DNS", "no such name", ""},
-		{b.web, "http://example.com/", 403, "HOST", "this is no proxy to anywhere else", ""},
-		{b.internet, "http://shop.example/", 403, "HOST", "this is no proxy to anywhere else", ""},
+		{b.web, "http://example.com/", 403, "HOST", "and this proxy serves only", ""},
+		{b.internet, "http://shop.example/", 403, "HOST", "and this proxy serves only", ""},
 		{b.web, "http://shop-api.flycast/", 200, "", "hello", ids[0]},
 		{http.DefaultClient, b.listening.Flycast, 404, "HOST", "name an app in the Host header", ""},
 	}

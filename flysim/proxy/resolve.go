@@ -18,7 +18,7 @@ func (d *door) look(authority string) (n hostName, port int, t *routingTable, er
 	n, ok := parseName(host)
 	if !ok {
 		n.app = ""
-		return n, port, nil, failName(host, "is none that the platform gives")
+		return n, port, nil, failName(host, "is not a name on this platform")
 	}
 	t, err = d.resolve(&n)
 	return n, port, t, err
@@ -125,5 +125,5 @@ func failHost(authority string, inside bool) *Failure {
 				"HTTP proxy, for %s", names)
 	}
 	return fail(codeHost, http.StatusForbidden,
-		"%.100q is no name of this platform, and this is no proxy to anywhere else: it serves %s", host, names)
+		"%.100q is not a name on this platform, and this proxy serves only %s", host, names)
 }

@@ -274,7 +274,7 @@ func (s *search) giveUp(ctx context.Context, v searchVerdict, r *portRoute) *Fai
 	case s.startErr != nil:
 		return s.failStart(r)
 	case s.hasStarted:
-		return fail("PM05", http.StatusBadGateway, "failed to connect to machine: it was started and did not stay so")
+		return fail("PM05", http.StatusBadGateway, "failed to connect to machine: it was started but did not stay started")
 	case s.unreachable(r):
 		return fail("PU03", http.StatusBadGateway, "unreachable worker host")
 	}

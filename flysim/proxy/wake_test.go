@@ -136,7 +136,8 @@ func TestLimits(t *testing.T) {
 			}
 		})
 	}
-	for i, want := range []string{"stopped", "stopped", "starting"} { // the third finds two in progress, which is the soft limit
+	// The third request finds two in progress, which is the soft limit.
+	for i, want := range []string{"stopped", "stopped", "starting"} {
 		request()
 		if got := <-inside; got != ids[0] {
 			t.Errorf("request %d went to %s", i+1, got)

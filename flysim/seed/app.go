@@ -181,7 +181,7 @@ func (d *App) complete(dir string) error {
 	if d.StartDelay != "" {
 		delay, err := time.ParseDuration(d.StartDelay)
 		if err != nil || delay <= 0 || delay > time.Hour {
-			return fmt.Errorf("start_delay %.40q: want a length of time such as 1.5s, at most 1h", d.StartDelay)
+			return fmt.Errorf("start_delay %.40q: want a duration such as 1.5s, at most 1h", d.StartDelay)
 		}
 		d.delay = delay
 	}
@@ -191,7 +191,7 @@ func (d *App) complete(dir string) error {
 	}
 	for i, name := range d.Hostnames {
 		if !hostname.MatchString(name) || len(name) > 253 || slices.Contains(d.Hostnames[:i], name) {
-			return fmt.Errorf("hostname %.80q is none, or is there twice", name)
+			return fmt.Errorf("hostname %.80q is invalid, or is listed twice", name)
 		}
 	}
 	return errors.Join(d.completeAddresses(), d.completeCommand(dir))
@@ -210,15 +210,15 @@ func (d *App) completeAddresses() error {
 			kinds = append(kinds, word)
 		case "none":
 			if len(d.Addresses) > 1 {
-				return errors.New("addresses: none stands alone")
+				return errors.New("addresses: none cannot be combined with others")
 			}
 		default:
-			return fmt.Errorf("addresses: %.40q is none of flycast, public, v4, v6, shared_v4 and none", word)
+			return fmt.Errorf("addresses: %.40q is not one of flycast, public, v4, v6, shared_v4, none", word)
 		}
 	}
 	for i, kind := range kinds {
 		if slices.Contains(kinds[:i], kind) {
-			return fmt.Errorf("addresses: %s twice", kind)
+			return fmt.Errorf("addresses: %s is listed twice", kind)
 		}
 	}
 	d.Addresses = kinds
@@ -228,16 +228,16 @@ func (d *App) completeAddresses() error {
 func (d *App) completeCommand(dir string) error {
 	switch {
 	case len(d.Command) == 0 && d.Dir != "":
-		return errors.New("dir is for a command")
+		return errors.New("dir needs a command")
 	case len(d.Command) == 0:
 		return nil
 	case d.Command[0] == "":
-		return errors.New("command: the first word is the program")
+		return errors.New("command: the first word must be the program")
 	case len(d.Listen) > 0:
-		return errors.New("listen is for the built-in program: a command listens where it likes")
+		return errors.New("listen is for the built-in program: a command chooses where it listens")
 	case slices.ContainsFunc(append(slices.Clone(d.Command), d.Dir),
 		func(s string) bool { return strings.ContainsRune(s, 0) }):
-		return errors.New("command: a NUL byte")
+		return errors.New("command: it must not contain a NUL byte")
 	}
 	d.Dir = below(dir, d.Dir)
 	if strings.ContainsRune(d.Command[0], '/') || strings.ContainsRune(d.Command[0], filepath.Separator) {
@@ -268,7 +268,7 @@ func (d *App) read(dir string) error {
 		return err
 	}
 	if d.Name = cmp.Or(d.Name, file.App()); d.Name != file.App() {
-		return fmt.Errorf("fly.toml is of another app, %.63q", file.App())
+		return fmt.Errorf("fly.toml is for another app, %.63q", file.App())
 	}
 	if !appName.MatchString(d.Name) {
 		return errors.New("name: want lower-case letters, digits and hyphens")
@@ -334,7 +334,7 @@ func (d *App) flyToml(dir string) (*flytoml.File, *os.Root, error) {
 		return file, nil, err
 	}
 	if d.Region != "" || d.Env != nil || d.Processes != nil || d.HTTPService != nil || d.Services != nil {
-		return nil, nil, errors.New("with fly_toml, primary_region, env, processes and services stand in that file")
+		return nil, nil, errors.New("with fly_toml, primary_region, env, processes and services must be in that file")
 	}
 	path := below(dir, d.FlyToml)
 	data, err := readRegular(path)

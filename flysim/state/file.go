@@ -166,7 +166,7 @@ func (f *File) wrap(err error) error {
 		return fmt.Errorf("state file %s is in use by another process", f.path)
 	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrVersionMismatch),
 		errors.Is(err, bolterrors.ErrChecksum):
-		return fmt.Errorf("state file %s is damaged or no state file: %w", f.path, err)
+		return fmt.Errorf("state file %s is damaged or not a state file: %w", f.path, err)
 	}
 	return fmt.Errorf("state file %s: %w", f.path, err)
 }
@@ -240,7 +240,7 @@ func (f *File) read() (*flysim.Records, error) {
 		if info, err := os.Stat(f.path); err != nil {
 			return err
 		} else if info.Size() < tx.Size() {
-			return fmt.Errorf("%w: it was cut off", ErrDamaged)
+			return fmt.Errorf("%w: it is truncated", ErrDamaged)
 		}
 		account := tx.Bucket([]byte(bucketAccount))
 		if account == nil {
@@ -298,7 +298,7 @@ func checkPages(tx *bbolt.Tx) error {
 			id++
 			continue
 		case strings.HasPrefix(page.Type, "unknown") || page.OverflowCount < 0 || page.OverflowCount >= pages-id:
-			return fmt.Errorf("%w: page %d is none", ErrDamaged, id)
+			return fmt.Errorf("%w: page %d is invalid", ErrDamaged, id)
 		}
 		size := 1 + page.OverflowCount
 		if page.Type == "meta" || page.Type == "freelist" {
