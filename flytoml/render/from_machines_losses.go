@@ -11,6 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // WouldChange lists what deploying the file would change on a Machine of the
@@ -89,7 +90,7 @@ func losses(f *flytoml.File, groups map[string]machine.Config) ([]Note, error) {
 			{"would get a different", func(c machine.Change) bool { return c.Before != "" && c.After != "" }},
 		} {
 			if paths := Paths(filterChanges(would, kind.belong), configs[group]); len(paths) > 0 {
-				line := kind.words + " " + Listed(paths, maxPaths)
+				line := kind.words + " " + outside.List(paths, maxPaths)
 				changed[line] = append(changed[line], excerpt.Quote(group))
 			}
 		}
@@ -97,7 +98,7 @@ func losses(f *flytoml.File, groups map[string]machine.Config) ([]Note, error) {
 			changed[line] = append(changed[line], excerpt.Quote(group))
 		}
 		if paths := Paths(keeps, configs[group]); len(paths) > 0 {
-			line := "keeps " + Listed(paths, maxPaths)
+			line := "keeps " + outside.List(paths, maxPaths)
 			kept[line] = append(kept[line], excerpt.Quote(group))
 		}
 	}
@@ -187,7 +188,7 @@ func Paths(changes []machine.Change, before machine.Config) []string {
 func byGroups(lines map[string][]string) []string {
 	var out []string
 	for line, groups := range lines {
-		out = append(out, Listed(groups, 10)+" "+line)
+		out = append(out, outside.List(groups, 10)+" "+line)
 	}
 	slices.Sort(out)
 	return out

@@ -394,7 +394,7 @@ func TestGenerated(t *testing.T) {
 	if file := parseTOML(t, string(head)+"app = 'x'\n"); len(file.Document()) != 1 {
 		t.Errorf("got %v", file.Document())
 	}
-	if !strings.Contains(string(head), "… and 32 more") {
+	if !strings.Contains(string(head), "and 32 more") {
 		t.Errorf("got\n%s", head)
 	}
 }

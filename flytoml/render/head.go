@@ -8,6 +8,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // Note is a remark on a generated file, for the comment at its top. It names keys
@@ -36,11 +37,8 @@ func Generated(app, source string, body []byte, notes ...Note) []byte {
 	b.WriteString("#\n# See https://fly.io/docs/reference/configuration/ for information about how to use this file.\n#\n")
 	for _, note := range notes {
 		writeComment(&b, "", note.Text)
-		for _, line := range note.Lines[:min(len(note.Lines), maxNoteLines)] {
+		for _, line := range outside.First(note.Lines, maxNoteLines) {
 			writeComment(&b, "  ", line)
-		}
-		if more := len(note.Lines) - maxNoteLines; more > 0 {
-			writeComment(&b, "  ", fmt.Sprintf("… and %d more", more))
 		}
 		b.WriteString("#\n")
 	}
@@ -69,13 +67,4 @@ func writeComment(b *bytes.Buffer, indent, text string) {
 		width += n
 	}
 	b.WriteByte('\n')
-}
-
-// Listed joins names with commas. If there are many, it lists the first ones and the number of
-// the others.
-func Listed(names []string, most int) string {
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }

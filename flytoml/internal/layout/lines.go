@@ -2,7 +2,7 @@ package layout
 
 import "bytes"
 
-// Blanks is the offset of the first byte from offset on that is no blank.
+// Blanks is the offset of the first byte from offset on that is not a blank.
 func (l *Layout) Blanks(offset int) int {
 	for offset < len(l.Source) && (l.Source[offset] == ' ' || l.Source[offset] == '\t') {
 		offset++
@@ -10,9 +10,8 @@ func (l *Layout) Blanks(offset int) int {
 	return offset
 }
 
-// filler is the offset of the first byte from offset on that is part of a
-// value: blanks, line ends, commas and comments lie between the items of
-// arrays and inline tables.
+// filler is the offset of the first byte from offset on that is part of a value, after
+// the blanks, line ends, commas and comments between items of arrays and inline tables.
 func (l *Layout) filler(offset int) int {
 	for offset < len(l.Source) {
 		switch l.Source[offset] {
@@ -27,8 +26,8 @@ func (l *Layout) filler(offset int) int {
 	return offset
 }
 
-// Line tells where the text of the line around offset ends, and where the next
-// one begins: the same place if nothing ends this line.
+// Line returns where the text of the line around offset ends, and where the next line
+// begins: the same offset for a last line without a line end.
 func (l *Layout) Line(offset int) (end, next int) {
 	i := bytes.IndexByte(l.Source[offset:], '\n')
 	if i < 0 {
@@ -42,8 +41,8 @@ func (l *Layout) Line(offset int) (end, next int) {
 	return end, next
 }
 
-// LineStart is where the blanks before offset begin, and whether a line
-// begins there.
+// LineStart returns where the blanks before offset begin, and whether a line begins
+// there.
 func (l *Layout) LineStart(offset int) (start int, first bool) {
 	for offset > 0 && (l.Source[offset-1] == ' ' || l.Source[offset-1] == '\t') {
 		offset--
@@ -51,8 +50,7 @@ func (l *Layout) LineStart(offset int) (start int, first bool) {
 	return offset, offset == 0 || l.Source[offset-1] == '\n'
 }
 
-// Indent is the blanks that the line begins with whose first text is at
-// offset; empty if something stands before it.
+// Indent is the blanks before offset, if nothing else of its line is before it.
 func (l *Layout) Indent(offset int) string {
 	start, first := l.LineStart(offset)
 	if !first {
@@ -78,8 +76,7 @@ func (l *Layout) EolAt(next int) string {
 	return "\n"
 }
 
-// Above steps from the start of a line over the comments that stand right
-// above it.
+// Above is the start of the comments right above the line that starts at start.
 func (l *Layout) Above(start int) int {
 	for start > 0 {
 		previous := bytes.LastIndexByte(l.Source[:start-1], '\n') + 1
@@ -91,8 +88,8 @@ func (l *Layout) Above(start int) int {
 	return start
 }
 
-// Below steps from the start of a line over the comments that follow without
-// a gap, unless they stand right above a header, which they then belong to.
+// Below is the end of the comments that begin with the line at next, without a gap. It is
+// next if they are right above a header, as they belong to that.
 func (l *Layout) Below(next int) int {
 	end := next
 	for end < len(l.Source) {
@@ -111,7 +108,7 @@ func (l *Layout) Below(next int) int {
 	return end
 }
 
-// GapBefore tells whether the line at start has an empty one above it.
+// GapBefore reports whether the line at start has an empty one above it.
 func (l *Layout) GapBefore(start int) bool {
 	if start == 0 {
 		return false
@@ -121,7 +118,7 @@ func (l *Layout) GapBefore(start int) bool {
 	return l.Blanks(previous) >= end
 }
 
-// LineBreakBefore steps back from the start of a line over the line ending.
+// LineBreakBefore is the offset of the line ending before the line at start.
 func (l *Layout) LineBreakBefore(start int) int {
 	if start > 0 && l.Source[start-1] == '\n' {
 		start--

@@ -9,20 +9,23 @@ import (
 )
 
 // Positions maps the path of every key of a file, and of every item of its
-// arrays, to where it stands. A path has the names joined by dots and an index
-// behind each array: services[0].ports[1].port. Very long names and paths are
-// cut, see [Join]: what stands deeper has no position.
+// arrays, to its place. A path joins names by dots and has an index after each
+// array: services[0].ports[1].port. Very long names and paths are cut (see
+// [Join]); keys below a cut path have no place.
 type Positions map[string]Place
 
-// Place is where a key and its value stand. An item of an array has no key:
-// its own place stands for it.
+// Place is the place of a key and its value. An item of an array has no key: its
+// Key is the item itself.
 type Place struct {
-	Key   Span
-	Value Span // empty if it is not one piece that can be replaced alone: TOML's tables with headers, YAML's blocks, anchors, aliases and tagged values
+	Key Span
+	// Value is empty unless the value is one piece that can be replaced alone. TOML's tables
+	// with headers are not, nor are YAML's blocks, anchors, aliases and tagged values.
+	Value Span
 }
 
-// Locate finds the keys of the file. What an alias of YAML repeats has the
-// alias's place alone.
+// Locate returns the places of the keys of a file that its format's decoder has read
+// without an error. It refuses nothing, unlike [Scan]: the linter must be able to point at
+// duplicate and odd keys. What a YAML alias repeats has no places beside the alias's.
 func Locate(f syntax.Format, data []byte) Positions {
 	switch f {
 	case syntax.JSON:
@@ -33,15 +36,15 @@ func Locate(f syntax.Format, data []byte) Positions {
 	return locateTOML(data)
 }
 
-// add notes a place, the first of those a path has.
+// add records a place. The first one of a path counts.
 func (p Positions) add(path string, at Place) {
 	if _, seen := p[path]; !seen {
 		p[path] = at
 	}
 }
 
-// What a path holds of one name, and the length from which on it is not
-// extended: a hostile file repeats a long name in the path of every key.
+// The longest part of a name that a path has, and the length from which it is not
+// extended. A hostile file repeats a long name in the path of every key.
 const (
 	maxName = 128
 	MaxPath = 512

@@ -2,8 +2,8 @@ package layout
 
 import "github.com/tailscale/hujson"
 
-// locateJSON finds the keys of a file that encoding/json has decoded without
-// an error. Of equal keys it finds the last, which is the one that counts.
+// locateJSON locates the keys of a JSON file. Of duplicate keys it has the last, which is
+// the one that encoding/json uses.
 func locateJSON(data []byte) Positions {
 	found := Positions{}
 	root, err := hujson.Parse(data)

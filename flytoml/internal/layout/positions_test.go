@@ -36,9 +36,8 @@ func walk(path string, value any, visit func(path string, value any)) {
 	}
 }
 
-// checkPositions: every value of a file has a place, unless an alias repeats
-// it, and a value's own extent says the value. It returns how many extents
-// there are.
+// checkPositions checks that every value of a file has a place, unless an alias repeats
+// it, and that its extent decodes to the value. It returns the number of extents.
 func checkPositions(t *testing.T, f *flytoml.File) int {
 	t.Helper()
 	found := layout.Locate(f.Format(), f.Bytes())
@@ -52,15 +51,21 @@ func checkPositions(t *testing.T, f *flytoml.File) int {
 			t.Errorf("%s: %s has no place", f.Name(), path)
 			return
 		}
-		if at.Key.Start < 0 || at.Key.End < at.Key.Start || at.Key.End > len(f.Bytes()) || at.Value.Start < 0 || at.Value.End > len(f.Bytes()) || at.Value.End < at.Value.Start {
-			t.Fatalf("%s: %s is at %v", f.Name(), path, at)
+		for _, span := range []layout.Span{at.Key, at.Value} {
+			if span.Start < 0 || span.End < span.Start || span.End > len(f.Bytes()) {
+				t.Fatalf("%s: %s is at %v", f.Name(), path, at)
+			}
 		}
 		if at.Value.End == at.Value.Start {
 			return
 		}
 		values++
 		text := string(f.Bytes()[at.Value.Start:at.Value.End])
-		alone := [...]string{syntax.TOML: "x = " + text, syntax.JSON: `{"x":` + text + "}", syntax.YAML: "x: " + text}[f.Format()]
+		alone := [...]string{
+			syntax.TOML: "x = " + text,
+			syntax.JSON: `{"x":` + text + "}",
+			syntax.YAML: "x: " + text,
+		}[f.Format()]
 		doc, err := f.Format().Decode([]byte(alone))
 		if err != nil && f.Format() == syntax.YAML { // ? and - stand for themselves between braces only
 			doc, err = f.Format().Decode([]byte("{x: " + text + "}"))
@@ -124,38 +129,43 @@ func TestPositions(t *testing.T) {
 		name, data string
 		want       map[string][2]string // path: text of the key, text of the value
 	}{
-		{"fly.toml", "[[services]]\n'internal_port' = 80 # c\nports = [ # c\n {port = 1}, # d\n\n {b.c = 'é'} ]\n[services.x]\n", map[string][2]string{
-			"services":                  {"services", ""},
-			"services[0]":               {"services", ""},
-			"services[0].internal_port": {"'internal_port'", "80"},
-			"services[0].ports":         {"ports", "[ # c\n {port = 1}, # d\n\n {b.c = 'é'} ]"},
-			"services[0].ports[0]":      {"{port = 1}", "{port = 1}"},
-			"services[0].ports[1].b":    {"b", ""},
-			"services[0].ports[1].b.c":  {"c", "'é'"},
-			"services[0].x":             {"x", ""},
-		}},
+		{"fly.toml", "[[services]]\n'internal_port' = 80 # c\n" +
+			"ports = [ # c\n {port = 1}, # d\n\n {b.c = 'é'} ]\n[services.x]\n",
+			map[string][2]string{
+				"services":                  {"services", ""},
+				"services[0]":               {"services", ""},
+				"services[0].internal_port": {"'internal_port'", "80"},
+				"services[0].ports":         {"ports", "[ # c\n {port = 1}, # d\n\n {b.c = 'é'} ]"},
+				"services[0].ports[0]":      {"{port = 1}", "{port = 1}"},
+				"services[0].ports[1].b":    {"b", ""},
+				"services[0].ports[1].b.c":  {"c", "'é'"},
+				"services[0].x":             {"x", ""},
+			}},
 		{"fly.json", `{"é": [1, {"b c": null}], "d": {}, "d": "\u00e9"}`, map[string][2]string{
 			"é":          {`"é"`, `[1, {"b c": null}]`},
 			"é[0]":       {"1", "1"},
 			`é[1]."b c"`: {`"b c"`, "null"},
 			"d":          {`"d"`, `"\u00e9"`},
 		}},
-		{"fly.yaml", syntax.ByteOrderMark + "é: {'é': é, \"b\\\"\": 'it''s'}\r\nlist:\r\n- é\r- - \"é\n  b\"\n- a: &x 1\n  b: *x\n  c: !!str 2\n  d: |\n    text\n  e: a\n    b\n  f:\n  g: [1]\n", map[string][2]string{
-			"é":            {"é", ""},
-			"é.é":          {"'é'", "é"},
-			`é."b\""`:      {`"b\""`, "'it''s'"},
-			"list":         {"list", ""},
-			"list[0]":      {"é", "é"},
-			"list[1][0]":   {"\"é\n  b\"", "\"é\n  b\""},
-			"list[2].a":    {"a", ""},
-			"list[2].b":    {"b", ""},
-			"list[2].c":    {"c", ""},
-			"list[2].d":    {"d", ""},
-			"list[2].e":    {"e", ""},
-			"list[2].f":    {"f", ""},
-			"list[2].g":    {"g", ""},
-			"list[2].g[0]": {"1", "1"},
-		}},
+		{"fly.yaml", syntax.ByteOrderMark +
+			"é: {'é': é, \"b\\\"\": 'it''s'}\r\nlist:\r\n- é\r- - \"é\n  b\"\n" +
+			"- a: &x 1\n  b: *x\n  c: !!str 2\n  d: |\n    text\n  e: a\n    b\n  f:\n  g: [1]\n",
+			map[string][2]string{
+				"é":            {"é", ""},
+				"é.é":          {"'é'", "é"},
+				`é."b\""`:      {`"b\""`, "'it''s'"},
+				"list":         {"list", ""},
+				"list[0]":      {"é", "é"},
+				"list[1][0]":   {"\"é\n  b\"", "\"é\n  b\""},
+				"list[2].a":    {"a", ""},
+				"list[2].b":    {"b", ""},
+				"list[2].c":    {"c", ""},
+				"list[2].d":    {"d", ""},
+				"list[2].e":    {"e", ""},
+				"list[2].f":    {"f", ""},
+				"list[2].g":    {"g", ""},
+				"list[2].g[0]": {"1", "1"},
+			}},
 	} {
 		f, err := flytoml.Parse(tt.name, []byte(tt.data))
 		if err != nil {
@@ -194,8 +204,7 @@ func TestPositionsOfLongNames(t *testing.T) {
 	}
 }
 
-// FuzzLocate: every key of a file that is read has a place, and what its extents
-// hold is what the keys have.
+// FuzzLocate checks the positions of every file that can be read.
 func FuzzLocate(f *testing.F) {
 	cases := flytomltest.Files(f)
 	for i, name := range slices.Sorted(maps.Keys(cases)) {

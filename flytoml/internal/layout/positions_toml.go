@@ -2,7 +2,7 @@ package layout
 
 import "github.com/pelletier/go-toml/v2/unstable"
 
-// locateTOML finds the keys of a file that go-toml has decoded without an error.
+// locateTOML locates the keys of a TOML file.
 func locateTOML(data []byte) Positions {
 	l := tomlLocator{found: Positions{}, text: Layout{Source: data}, counts: map[string]int{}}
 	var parser unstable.Parser
@@ -26,7 +26,7 @@ type tomlLocator struct {
 	counts map[string]int // of the tables of each [[array]], by its path without the last index
 }
 
-// header notes the names in a header, and returns the path of its table.
+// header records the names in a header, and returns the path of its table.
 func (l *tomlLocator) header(expr *unstable.Node) string {
 	base := ""
 	for it := expr.Key(); it.Next(); {
@@ -44,7 +44,7 @@ func (l *tomlLocator) header(expr *unstable.Node) string {
 	return base
 }
 
-// keyValue notes `key = value`, and returns where the value ends.
+// keyValue records `key = value`, and returns where the value ends.
 func (l *tomlLocator) keyValue(base string, kv *unstable.Node) int {
 	var at Place
 	for it := kv.Key(); it.Next(); {
@@ -60,8 +60,8 @@ func (l *tomlLocator) keyValue(base string, kv *unstable.Node) int {
 	return at.Value.End
 }
 
-// value notes what stands inside a value that begins at start. go-toml tells
-// the range of a scalar only: see tomlScanner.
+// value records the keys and items inside a value that begins at start, and returns its
+// extent. go-toml has the range of scalars only, see [tomlScanner.value].
 func (l *tomlLocator) value(path string, value *unstable.Node, start int) Span {
 	switch value.Kind {
 	case unstable.InlineTable:

@@ -8,8 +8,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-// locateYAML finds the keys of a file that the library has decoded without an
-// error. In UTF-16 there are no places, in bytes, of what is read.
+// locateYAML locates the keys of a YAML file. Files in UTF-16 have no places, as the
+// library's offsets are those of their UTF-8 form.
 func locateYAML(data []byte) Positions {
 	l := yamlLocator{found: Positions{}, index: syntax.NewLineIndex(data)}
 	node, err := syntax.ComposeYAML(data)
@@ -48,7 +48,7 @@ func (l *yamlLocator) children(path string, node *yaml.Node) {
 	}
 }
 
-// replaceable leaves the extent of a value away that is not one piece.
+// replaceable drops the extent of a value that is not one piece.
 func (p Place) replaceable(value *yaml.Node) Place {
 	if value.Kind != yaml.ScalarNode || p.Value.End == p.Value.Start {
 		p.Value = Span{}
@@ -56,9 +56,9 @@ func (p Place) replaceable(value *yaml.Node) Place {
 	return p
 }
 
-// span is a node's extent: the library tells where it begins. The end is known
-// of scalars in quotes and of plain ones on one line, if no anchor and no tag
-// stands before them; elsewhere the span is empty.
+// span is the extent of a node. The library has its start only. The end is known for
+// quoted scalars and for plain ones on one line, without an anchor or tag; otherwise the
+// span is empty.
 func (l *yamlLocator) span(node *yaml.Node) Span {
 	start := l.index.Offset(node.Line, node.Column)
 	at := Span{start, start}

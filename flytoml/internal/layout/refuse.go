@@ -8,14 +8,13 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-// Refuse is an error about the key, or the value of a service, at offset. It
-// shows no more of the line: all of a file may stand on one, with its
-// environment.
+// Refuse returns an error about the key, or the value of a service, at offset. It shows
+// nothing else of the line: a whole file may be on one line, with its environment.
 func (l *Layout) Refuse(offset int, reason string) error {
 	return l.refuseSpan(Span{offset, offset + wordLen(l.Source[offset:])}, reason)
 }
 
-// refuseHidden is an error about any value at offset, and shows nothing of it.
+// refuseHidden returns an error about any value at offset, and shows nothing of it.
 func (l *Layout) refuseHidden(offset int, reason string) error {
 	return l.refuseSpan(Span{offset, offset}, reason)
 }
@@ -32,8 +31,8 @@ func (l *Layout) refuseSpan(at Span, reason string) error {
 	return e
 }
 
-// wordLen is how long the key or plain value is that a text begins with, with
-// its quotes; of a table or list it is the bracket.
+// wordLen is the length of the key or plain value that a text begins with, including
+// its quotes, and 1 for the bracket of a table or list.
 func wordLen(text []byte) int {
 	n := letters(text)
 	switch {

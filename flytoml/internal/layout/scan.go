@@ -1,6 +1,6 @@
-// Package layout finds where keys and values stand in the bytes of a file: [Locate]
-// has the place of every key, [Scan] a tree of the services with what an edit
-// needs to know of how they are written.
+// Package layout finds keys and values in the bytes of a file. [Locate] has the place of
+// every key, for findings. [Scan] has a tree of the services, with what an edit needs to
+// know about how they are written, and refuses files that cannot be edited.
 package layout
 
 import (
@@ -20,7 +20,7 @@ type Span struct{ Start, End int }
 type Kind int
 
 const (
-	kindOther  Kind = iota // a date, say
+	kindOther  Kind = iota // such as a date
 	KindTable              // made by headers and dotted keys, or a block mapping of YAML
 	KindTables             // an array of such
 	KindInline             // a table in braces
@@ -32,39 +32,38 @@ const (
 	kindNull
 )
 
-// Layout is where the services of a file stand in its bytes: a tree of their
-// tables and values, and the habits of whoever wrote them.
+// Layout is the tree of a file's services with their places, and the file's style.
 type Layout struct {
 	name   string
 	Source []byte
 	Root   *Node
 	EOL    string // of the file's first line
 	Quote  byte   // the one that most strings have; 0 if they have none
-	Unit   string // by which keys stand deeper than their header
+	Unit   string // indentation of keys below their header
 	Sign   string // between a key and its value
 	Mark   string // the quotes around keys
-	Open   bool   // the last line is one of a text, and does not end
-	Kept   int    // where a text ends that keeps the empty lines behind it
+	Open   bool   // the file ends within a block scalar, without a line end
+	Kept   int    // end of the last block scalar that keeps the empty lines after it
 }
 
 // Node is a value of the file, or a table that headers or dotted keys make.
 type Node struct {
 	Kind    Kind
 	At      Span   // of a value; of the key that first names a table without braces
-	Text    string // what a String says
-	On      bool   // what a Bool says
-	Number  int64  // what an Integer says, or a whole Float, which flyctl takes for one
-	Whole   bool   // number counts
-	exact   bool   // keys that differ in case alone are different keys
+	Text    string // of a String
+	On      bool   // value of a Bool
+	Number  int64  // of an Integer, or of a Float without a fraction, which flyctl takes for one
+	Whole   bool   // Number is valid
+	exact   bool   // keys that differ only in case are different keys
 	Locked  string // why nothing in it may change; empty if it may
-	Merged  int    // behind where YAML's << stands in a table, if not 0
+	Merged  int    // offset of YAML's << in a table, plus 1; 0: none
 	Members []member
 	index   map[string]int
 	Items   []*Node // of an array
-	Own     *Block  // where a table's keys stand under its header or between its braces
-	Dotted  Home    // where they stand if dotted keys make the table
+	Own     *Block  // a table's keys under its header or between its braces
+	Dotted  Home    // a table's keys if dotted keys make it
 	Below   *Block  // the first header that names a table inside this one
-	Depth   int     // how many parts of below's name are this table's
+	Depth   int     // how many parts of Below's name are this table's
 }
 
 // member is a key of a table with its value.
@@ -73,12 +72,12 @@ type member struct {
 	Node *Node
 }
 
-// Block is a run of keys that stand together: before the first header, under a
+// Block is a run of keys: before the first header, under a
 // header, between the braces of an inline table, or in a column of YAML.
 type Block struct {
 	At      Span  // of the header or of the braces; empty for the first block
-	Parts   []int // where the parts of the header's name end
-	Name    int   // where the header's name begins, or the key of a JSON object
+	Parts   []int // ends of the parts of the header's name
+	Name    int   // start of the header's name, or of the key of a JSON object
 	Inline  bool
 	Column  int // of YAML's keys, from 0
 	Entries []Entry
@@ -86,13 +85,13 @@ type Block struct {
 
 // Entry is one `key = value` of a block.
 type Entry struct {
-	Name  string // of a key without dots
+	Name  string // empty for a dotted key
 	At    Span   // from the key to the end of the value
-	Parts []int  // where the parts of the key end
-	Value int    // where the value begins
+	Parts []int  // ends of the parts of the key
+	Value int    // start of the value
 }
 
-// Home is the place of a table whose name stands in dotted keys.
+// Home is the place of a table that dotted keys make.
 type Home struct {
 	Block   *Block
 	Depth   int   // how many parts of each key name the table
@@ -109,11 +108,11 @@ func (n *Node) IsTable() bool { return n.Kind == KindTable || n.Kind == KindInli
 
 func (n *Node) IsArray() bool { return n.Kind == KindTables || n.Kind == KindArray }
 
-// Absent tells whether flyctl reads the value as if its key were not there.
+// Absent reports whether flyctl reads the value as if there were no such key.
 func (n *Node) Absent() bool { return n == nil || n.Kind == kindNull }
 
-// Get finds a key as encoding/json does for flyctl: in any case. It returns
-// the key as the file spells it.
+// Get returns the value of a key, and the key as the file spells it. Like encoding/json,
+// it ignores case.
 func (n *Node) Get(key string) (*Node, string) {
 	if n.index != nil {
 		if i, ok := n.index[FoldKey(key)]; ok {
@@ -129,7 +128,7 @@ func (n *Node) Get(key string) (*Node, string) {
 	return nil, key
 }
 
-// FoldKey gives keys that encoding/json takes for the same the same form.
+// FoldKey returns the same string for keys that encoding/json takes for the same.
 func FoldKey(key string) string {
 	return strings.Map(func(r rune) rune {
 		if r < utf8.RuneSelf && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
@@ -145,14 +144,15 @@ func FoldKey(key string) string {
 	}, key)
 }
 
-// wholeFloat notes the number of a Float that has no fraction.
+// wholeFloat sets the number of a Float that has no fraction.
 func (n *Node) wholeFloat(text string) {
 	f, err := strconv.ParseFloat(text, 64)
 	n.Number, n.Whole = int64(f), err == nil && float64(int64(f)) == f
 }
 
-// Scan lays out a file that its format's decoder has read without an error. It
-// refuses keys that differ in case alone where flyctl takes them for the same.
+// Scan returns the layout of a file that its format's decoder has read without an error.
+// It refuses what an edit could get wrong, such as keys that differ only in case where
+// flyctl takes them for the same.
 func Scan(format syntax.Format, name string, src []byte) (*Layout, error) {
 	l := &Layout{name: name, Source: src, EOL: "\n", Unit: "  "}
 	if _, next := l.Line(0); next >= 2 && src[next-2] == '\r' {
@@ -173,15 +173,15 @@ func Scan(format syntax.Format, name string, src []byte) (*Layout, error) {
 	return l, nil
 }
 
-// isServices tells the two names at the top of a file that edits are about.
+// isServices reports whether a top-level key is one of the two that edits are about.
 func isServices(name string) bool {
 	return strings.EqualFold(name, "http_service") || strings.EqualFold(name, "services")
 }
 
-// child finds or makes the member that a part of a key names.
+// child returns the member that a part of a key names, and makes it if there is none.
 func (l *Layout) child(table *Node, p part) (child *Node, isNew bool, err error) {
-	// Few tables have more keys than this; for those who do, comparing each
-	// with each would take too long.
+	// Few tables have more keys than this. Those that do get an index, as comparing
+	// each key with each would take too long.
 	const few = 8
 	found := -1
 	if table.index == nil {
@@ -196,7 +196,8 @@ func (l *Layout) child(table *Node, p part) (child *Node, isNew bool, err error)
 	}
 	if found >= 0 {
 		if m := table.Members[found]; m.Name != p.name {
-			return nil, false, l.Refuse(p.at.Start, fmt.Sprintf("the key %q differs from %q in case alone: flyctl takes both for the same key", p.name, m.Name))
+			return nil, false, l.Refuse(p.at.Start, fmt.Sprintf(
+				"the key %q differs from %q in case alone: flyctl takes both for the same key", p.name, m.Name))
 		}
 		return table.Members[found].Node, false, nil
 	}
@@ -225,8 +226,8 @@ func (n *Node) indexKey(name string) string {
 	return FoldKey(name)
 }
 
-// majority is the quote that most strings have, out of how many have each;
-// plain is -1 where none is not possible.
+// majority is the quote that most strings have, 0 if most have none. The parameters
+// count the strings; plain is -1 if strings need quotes.
 func majority(plain, single, double int) byte {
 	switch {
 	case plain >= single && plain >= double:

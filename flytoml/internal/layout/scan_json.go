@@ -8,7 +8,7 @@ import (
 	"github.com/tailscale/hujson"
 )
 
-// scanJSON lays out a file that encoding/json has decoded.
+// scanJSON scans a JSON file.
 func (l *Layout) scanJSON() error {
 	l.Quote, l.Sign, l.Mark = '"', ": ", `"`
 	value, err := hujson.Parse(l.Source)
@@ -26,7 +26,7 @@ func (l *Layout) scanJSON() error {
 	return l.jsonValue(l.Root, &value, true)
 }
 
-// learnJSON takes note of the habits in the first member of a file.
+// learnJSON takes the file's style from its first member.
 func (l *Layout) learnJSON(top *hujson.Value, first *hujson.ObjectMember) {
 	if sign := string(l.Source[first.Name.EndOffset:first.Value.StartOffset]); sign == ":" || sign == " : " {
 		l.Sign = sign
@@ -39,8 +39,8 @@ func (l *Layout) learnJSON(top *hujson.Value, first *hujson.ObjectMember) {
 	}
 }
 
-// jsonValue reads a value into n; top says that it is the whole document,
-// where most keys are of no interest.
+// jsonValue reads a value into n. If top is set, it is the whole document, and only the
+// services are read.
 func (l *Layout) jsonValue(n *Node, value *hujson.Value, top bool) error {
 	n.At = jsonSpan(*value)
 	switch v := value.Value.(type) {

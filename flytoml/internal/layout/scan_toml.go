@@ -8,18 +8,18 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// tomlScanner builds a layout, expression by expression.
+// tomlScanner builds a layout from the expressions of a file.
 type tomlScanner struct {
 	*Layout
 	parser   unstable.Parser
-	block    *Block // the one that is being read
-	table    *Node  // whose keys it holds; nil if no edit is about them
-	indented bool   // unit is known
-	quotes   [2]int // strings in single and in double quotes
+	block    *Block // the current one
+	table    *Node  // whose keys the block has; nil if no edit is about them
+	indented bool   // Unit is known
+	quotes   [2]int // counts strings in single and in double quotes
 	parts    []part // of the last key
 }
 
-// scanTOML lays out a file that go-toml has decoded.
+// scanTOML scans a TOML file.
 func (l *Layout) scanTOML() error {
 	s := &tomlScanner{Layout: l}
 	s.Root = &Node{Kind: KindTable}
@@ -48,12 +48,12 @@ func (l *Layout) scanTOML() error {
 	return nil
 }
 
-// rawSpan is where go-toml says that a key, a scalar or an expression stands.
+// rawSpan is the extent that go-toml has of a key, a scalar or an expression.
 func rawSpan(n *unstable.Node) Span {
 	return Span{int(n.Raw.Offset), int(n.Raw.Offset + n.Raw.Length)}
 }
 
-// learn takes note of the habits in a line.
+// learn takes the file's style from a line.
 func (s *tomlScanner) learn(expr *unstable.Node) {
 	if value := expr.Value(); value.Kind == unstable.String {
 		switch s.Source[value.Raw.Offset] {
@@ -126,8 +126,8 @@ func (s *tomlScanner) header(expr *unstable.Node) error {
 	return nil
 }
 
-// keyValue reads `key = value` into a table; top says that the table is the
-// root, where most keys are of no interest. It returns where the value ends.
+// keyValue reads `key = value` into a table, and returns where the value ends. If top is
+// set, the table is the root, and only the services are read.
 func (s *tomlScanner) keyValue(table *Node, b *Block, expr *unstable.Node, top bool) (int, error) {
 	at := rawSpan(expr)
 	if table == nil {
@@ -165,9 +165,9 @@ func (s *tomlScanner) keyValue(table *Node, b *Block, expr *unstable.Node, top b
 	return at.End, nil
 }
 
-// value reads a value that begins at start into n, and returns where it ends.
-// go-toml tells the range of a scalar only: the others end where their last
-// item, and the blanks, commas and comments after it, do.
+// value reads a value that begins at start into n, and returns where it ends. go-toml has
+// the range of scalars only: arrays and inline tables end after their last item and the
+// blanks, commas and comments that follow it.
 func (s *tomlScanner) value(n *Node, value *unstable.Node, start int) (int, error) {
 	n.At.Start = start
 	switch value.Kind {
@@ -202,7 +202,7 @@ func (s *tomlScanner) value(n *Node, value *unstable.Node, start int) (int, erro
 	return n.At.End, nil
 }
 
-// scalar reads what a value without parts says, in any of TOML's spellings.
+// scalar reads a scalar, in any of TOML's spellings.
 func (s *tomlScanner) scalar(n *Node, value *unstable.Node) {
 	text := string(s.Source[n.At.Start:n.At.End])
 	switch value.Kind {
@@ -219,8 +219,8 @@ func (s *tomlScanner) scalar(n *Node, value *unstable.Node) {
 	}
 }
 
-// key copies the parts of a key: go-toml's nodes die with the expression. They
-// stay until the next key is read.
+// key copies the parts of a key, as go-toml's nodes are valid only until the next
+// expression. The result is valid until the next call.
 func (s *tomlScanner) key(it unstable.Iterator) []part {
 	parts := s.parts[:0]
 	for it.Next() {

@@ -12,7 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-// Why a value of YAML may not change. The path goes before.
+// Why a value of YAML may not change. Messages have the path before it.
 const (
 	lockedShared = "is used in more than one place of the file (& and *), so that a change would be one of all of them"
 	lockedTagged = "has a tag, which a new value would not fit"
@@ -21,18 +21,18 @@ const (
 	lockedPair   = "is a pair without braces, which has no room for another: write it as {key: value}"
 )
 
-// yamlScanner builds a layout from the nodes of a document. These tell where a
-// value begins, not where it ends.
+// yamlScanner builds a layout from the nodes of a document, which have where a value
+// begins, but not where it ends.
 type yamlScanner struct {
 	*Layout
 	places *syntax.LineIndex
 	shared map[*yaml.Node]struct{} // what aliases stand for
 	target map[*yaml.Node]*Node    // the same, as it was read
-	quotes map[yaml.Style]int      // strings without quotes, in single and in double ones
-	nested bool                    // unit is known
+	quotes map[yaml.Style]int      // counts strings by their quotes
+	nested bool                    // Unit is known
 }
 
-// scanYAML lays out a file that yaml has decoded.
+// scanYAML scans a YAML file.
 func (l *Layout) scanYAML() error {
 	l.Sign = ": "
 	places := syntax.NewLineIndex(l.Source)
@@ -40,7 +40,8 @@ func (l *Layout) scanYAML() error {
 	case !bytes.Equal(places.Data, l.Source):
 		return l.Refuse(0, "the file is in UTF-16: save it as UTF-8")
 	case places.Odd >= 0:
-		return l.Refuse(places.Odd, "the file holds a line break that YAML knows and editors do not (CR alone, U+0085, U+2028 or U+2029)")
+		return l.Refuse(places.Odd,
+			"the file holds a line break that YAML knows and editors do not (CR alone, U+0085, U+2028 or U+2029)")
 	}
 	document, wrong := syntax.ComposeYAML(l.Source)
 	switch {
@@ -50,7 +51,10 @@ func (l *Layout) scanYAML() error {
 	case document == nil:
 		document = &yaml.Node{}
 	}
-	s := &yamlScanner{Layout: l, places: places, shared: map[*yaml.Node]struct{}{}, target: map[*yaml.Node]*Node{}, quotes: map[yaml.Style]int{}}
+	s := &yamlScanner{
+		Layout: l, places: places,
+		shared: map[*yaml.Node]struct{}{}, target: map[*yaml.Node]*Node{}, quotes: map[yaml.Style]int{},
+	}
 	end := 0
 	l.Root = &Node{Kind: KindTable, Own: &Block{}}
 	if len(document.Content) > 0 {
@@ -74,8 +78,8 @@ func (l *Layout) scanYAML() error {
 	return l.yamlEnd(end, len(document.Content) == 0)
 }
 
-// yamlEnd refuses what follows the document: another one. In a file without a
-// document, nothing but comments may stand.
+// yamlEnd refuses another document after the first. A file without a document may have
+// comments only.
 func (l *Layout) yamlEnd(offset int, none bool) error {
 	for start := offset; start < len(l.Source); {
 		end, next := l.Line(start)
@@ -95,7 +99,7 @@ func (l *Layout) yamlEnd(offset int, none bool) error {
 	return nil
 }
 
-// survey notes what aliases stand for, and the quotes that strings have.
+// survey records what aliases stand for, and the quotes of strings.
 func (s *yamlScanner) survey(y *yaml.Node, key bool) {
 	switch {
 	case y.Kind == yaml.AliasNode:
@@ -108,7 +112,7 @@ func (s *yamlScanner) survey(y *yaml.Node, key bool) {
 	}
 }
 
-// start is where a node begins, behind its anchor and tag.
+// start is where a node begins, after its anchor and tag.
 func (s *yamlScanner) start(y *yaml.Node) int {
 	offset := s.places.Offset(y.Line, y.Column)
 	if y.Anchor == "" && y.Style&yaml.TaggedStyle == 0 {
@@ -130,9 +134,9 @@ func (s *yamlScanner) start(y *yaml.Node) int {
 	return offset
 }
 
-// value reads a node into n, and returns where it ends; n is nil for a node
-// that no edit is about. column is that of the block around it, and top says
-// that the node is the whole document, where most keys are of no interest.
+// value reads a node into n, and returns where it ends. n is nil for a node that no edit
+// is about; column is that of the block around it. If top is set, the node is the whole
+// document, and only the services are read.
 func (s *yamlScanner) value(n *Node, y *yaml.Node, column int, top bool) (int, error) {
 	start := s.start(y)
 	if n != nil {
@@ -167,8 +171,8 @@ func (s *yamlScanner) value(n *Node, y *yaml.Node, column int, top bool) (int, e
 	return end, err
 }
 
-// alias reads what an alias stands for into n. Its own text may change, if it
-// stands for a scalar: the other places do not.
+// alias reads what an alias stands for into n. An alias of a scalar may be replaced by
+// another value, as the other places that use the scalar do not change then.
 func (s *yamlScanner) alias(n *Node, y *yaml.Node, column int) error {
 	at := n.At.Start
 	target := s.target[y.Alias]
@@ -238,7 +242,8 @@ func (s *yamlScanner) pair(table *Node, key, value *yaml.Node, column int, flow,
 	case key.Tag == "!!merge":
 		table.Merged = start + 1
 		return s.value(nil, value, column, false)
-	case key.Kind != yaml.ScalarNode || !present && (!flow || s.colonBelow(colon)) || start != s.places.Offset(key.Line, key.Column):
+	case key.Kind != yaml.ScalarNode, !present && (!flow || s.colonBelow(colon)),
+		start != s.places.Offset(key.Line, key.Column): // it has an anchor or a tag
 		return 0, s.Refuse(start, "this key is not a plain one: write it as `key: value`")
 	case key.Tag != "!!str" && !top:
 		return 0, s.Refuse(start, fmt.Sprintf("the key %s is not a text", excerpt.Quote(key.Value)))
@@ -252,7 +257,8 @@ func (s *yamlScanner) pair(table *Node, key, value *yaml.Node, column int, flow,
 		tracked = nil
 	}
 	end := 0
-	if value.Kind == yaml.ScalarNode && value.Value == "" && value.Tag == "!!null" && value.Anchor == "" && value.Style == 0 {
+	noValue := value.Kind == yaml.ScalarNode && value.Value == "" && value.Tag == "!!null"
+	if noValue && value.Anchor == "" && value.Style == 0 {
 		end = keyEnd
 		if present {
 			end = colon + 1
@@ -278,7 +284,7 @@ func (s *yamlScanner) pair(table *Node, key, value *yaml.Node, column int, flow,
 	return end, nil
 }
 
-// colonBelow tells whether a key's colon stands on a later line.
+// colonBelow reports whether a key's colon is on a later line.
 func (s *yamlScanner) colonBelow(offset int) bool {
 	for offset < len(s.Source) && strings.IndexByte(" \t\r\n", s.Source[offset]) >= 0 {
 		offset++
@@ -338,8 +344,8 @@ func (s *yamlScanner) sequence(n *Node, y *yaml.Node, start, column int) (int, e
 	return end, nil
 }
 
-// closing is the offset behind the bracket that closes a flow collection whose
-// last item ends at offset.
+// closing is the offset after the bracket that closes a flow collection whose last item
+// ends at offset.
 func (s *yamlScanner) closing(offset int, bracket byte) (int, error) {
 	end := s.filler(offset)
 	for end < len(s.Source) && (s.Source[end] == ':' || s.Source[end] == '?') {
@@ -351,7 +357,7 @@ func (s *yamlScanner) closing(offset int, bracket byte) (int, error) {
 	return end + 1, nil
 }
 
-// learnUnit takes note of how deep a mapping stands in another.
+// learnUnit takes the file's indentation from a mapping inside another.
 func (s *yamlScanner) learnUnit(value *yaml.Node, column int, flow bool) {
 	if s.nested || flow || value.Kind != yaml.MappingNode || value.Style != 0 || len(value.Content) == 0 {
 		return

@@ -6,8 +6,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// scalarEnd is where a scalar that begins at start ends. column is that of the
-// block around it.
+// scalarEnd is the end of a scalar that begins at start. column is that of the block
+// around it.
 func (s *yamlScanner) scalarEnd(y *yaml.Node, start, column int) (int, error) {
 	end := -1
 	switch {
@@ -26,8 +26,8 @@ func (s *yamlScanner) scalarEnd(y *yaml.Node, start, column int) (int, error) {
 	return end, nil
 }
 
-// yamlQuotedEnd is the offset behind a string that begins with a quote at
-// start; -1 if there is none.
+// yamlQuotedEnd is the offset after a string that begins with a quote at start, -1 if
+// there is none.
 func yamlQuotedEnd(data []byte, start int, quote byte) int {
 	if start == len(data) || data[start] != quote {
 		return -1
@@ -46,8 +46,8 @@ func yamlQuotedEnd(data []byte, start int, quote byte) int {
 	return -1
 }
 
-// plain is the offset behind a plain scalar, whose lines are folded in its
-// value; -1 if the file holds another text there.
+// plain is the offset after a plain scalar, whose lines are folded in its value; -1 if
+// the file has another text there.
 func (s *yamlScanner) plain(start int, value string) int {
 	isSpace := func(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }
 	i := start
@@ -72,9 +72,8 @@ func (s *yamlScanner) plain(start int, value string) int {
 	return i
 }
 
-// blockScalar is where the last line of a text begun by | or > ends: it holds
-// all that stands deeper than the block around it, and with a + the empty
-// lines behind, too.
+// blockScalar is the end of the last line of a text after | or >. The text is all that is
+// indented deeper than the block around it, and with a + also the empty lines after it.
 func (s *yamlScanner) blockScalar(start, column int) (int, error) {
 	end, next := s.Line(start)
 	header := s.Source[start:end]
@@ -95,7 +94,7 @@ func (s *yamlScanner) blockScalar(start, column int) (int, error) {
 		if !empty && first-next <= column {
 			break
 		}
-		// Blanks deeper than the text's indentation are text, too.
+		// Blanks beyond the text's indentation are part of the text.
 		if keep || !empty || lineEnd-next > column+1 {
 			end = lineEnd
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 )
 
 // The most that one line of a note names.
@@ -252,12 +253,12 @@ func differences(file *flytoml.File, launched []fly.Machine) []render.Note {
 
 // differIn is a line of a note.
 func (a *alike) differIn(paths []string) string {
-	return fmt.Sprintf("%s of %q: %s", someIDs(a.ids), a.group, render.Listed(paths, maxPaths))
+	return fmt.Sprintf("%s of %q: %s", someIDs(a.ids), a.group, outside.List(paths, maxPaths))
 }
 
 func someIDs(ids []string) string {
 	if len(ids) == 1 {
 		return "Machine " + ids[0]
 	}
-	return fmt.Sprintf("%d Machines (%s)", len(ids), render.Listed(ids, maxIDs))
+	return fmt.Sprintf("%d Machines (%s)", len(ids), outside.List(ids, maxIDs))
 }
