@@ -51,9 +51,9 @@ func judgedHarmless(t *testing.T, p plan.Plan) bool {
 // noUses is a ledger without entries.
 type noUses struct{ gate.Ledger }
 
-func (noUses) Uses(string, time.Time) (int, error) { return 0, nil }
+func (noUses) CountUses(string, time.Time) (int, error) { return 0, nil }
 
-func (noUses) Denied(string, string, string) (gate.Denial, bool, error) {
+func (noUses) LastDenial(string, string, string) (gate.Denial, bool, error) {
 	return gate.Denial{}, false, nil
 }
 

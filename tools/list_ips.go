@@ -121,7 +121,7 @@ func (a *toolset) describe(s rules.Snapshot, addr fly.Address) listedAddress {
 		out.age = a.Clock.Now().Sub(addr.CreatedAt)
 	}
 	if addr.Kind == fly.Flycast {
-		out.OwnNetwork = s.Own(addr)
+		out.OwnNetwork = s.IsOwnNetwork(addr)
 	}
 	return out
 }

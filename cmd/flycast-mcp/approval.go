@@ -130,7 +130,7 @@ func readKey(path string) (gate.PublicKey, error) {
 	if err != nil {
 		return gate.PublicKey{}, err
 	}
-	if err := disk.Trusted(filepath.Dir(path)); err != nil {
+	if err := disk.CheckTrusted(filepath.Dir(path)); err != nil {
 		return gate.PublicKey{}, err
 	}
 	if info.Mode().Perm()&0o022 != 0 && runtime.GOOS != "windows" {

@@ -107,7 +107,7 @@ func (a approving) list() error {
 	if err != nil {
 		return err
 	}
-	waiting, err := requests.Waiting()
+	waiting, err := requests.ListWaiting()
 	if err != nil {
 		return err
 	}
@@ -370,7 +370,7 @@ func (a approving) sealedKey() (path string, sealed []byte, err error) {
 		}
 		path = filepath.Join(dir, statedir.SigningKey)
 	}
-	if err := disk.Trusted(filepath.Dir(path)); err != nil {
+	if err := disk.CheckTrusted(filepath.Dir(path)); err != nil {
 		return "", nil, fmt.Errorf("approver's key: %w", err)
 	}
 	info, err := os.Stat(path)

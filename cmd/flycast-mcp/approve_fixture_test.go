@@ -148,7 +148,7 @@ func releasePlan() plan.Plan {
 type memoryLedger struct{ burnt []gate.Use }
 
 func (l *memoryLedger) Burn(use gate.Use) error {
-	if l.Burnt(use.Nonce) {
+	if l.IsBurnt(use.Nonce) {
 		return gate.ErrReplayed
 	}
 	l.burnt = append(l.burnt, use)
@@ -157,11 +157,11 @@ func (l *memoryLedger) Burn(use gate.Use) error {
 
 func (l *memoryLedger) Deny(gate.Denial) error { return nil }
 
-func (l *memoryLedger) Denied(string, string, string) (gate.Denial, bool, error) {
+func (l *memoryLedger) LastDenial(string, string, string) (gate.Denial, bool, error) {
 	return gate.Denial{}, false, nil
 }
 
-func (l *memoryLedger) Burnt(nonce string) bool {
+func (l *memoryLedger) IsBurnt(nonce string) bool {
 	for _, use := range l.burnt {
 		if use.Nonce == nonce {
 			return true
@@ -170,7 +170,7 @@ func (l *memoryLedger) Burnt(nonce string) bool {
 	return false
 }
 
-func (l *memoryLedger) Uses(string, time.Time) (int, error) { return 0, nil }
+func (l *memoryLedger) CountUses(string, time.Time) (int, error) { return 0, nil }
 
 // person runs the program and sits at its terminal.
 type terminalUser struct {

@@ -23,7 +23,7 @@ func (a approving) initialize(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := disk.Trusted(dir); err != nil {
+	if err := disk.CheckTrusted(dir); err != nil {
 		return fmt.Errorf("folder of the key: %w", err)
 	}
 	private, public := filepath.Join(dir, statedir.SigningKey), filepath.Join(dir, statedir.PublicKey)

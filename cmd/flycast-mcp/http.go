@@ -81,7 +81,7 @@ func bearer(file string) (string, error) {
 		return "", fmt.Errorf("--token-file: other users can read %s (mode %v): chmod 600 it",
 			file, info.Mode().Perm())
 	}
-	if err := disk.Trusted(filepath.Dir(file)); err != nil {
+	if err := disk.CheckTrusted(filepath.Dir(file)); err != nil {
 		return "", fmt.Errorf("--token-file: %w", err)
 	}
 	data, err := disk.Read(file, maxKeySize)

@@ -111,7 +111,7 @@ func TestStateDir(t *testing.T) {
 
 	app := sandboxServer()
 	dir, err := (&serving{}).state(programWith(nil), app)
-	if err != nil || disk.Trusted(dir) != nil {
+	if err != nil || disk.CheckTrusted(dir) != nil {
 		t.Errorf("a sandbox without a home: got %q, %v", dir, err)
 	}
 	if err := app.Close(); err != nil {

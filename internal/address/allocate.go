@@ -218,7 +218,7 @@ func (d destination) serves(s rules.Snapshot, addr fly.Address) rules.Answer {
 	case addr.Kind != fly.Flycast:
 		return rules.No
 	case !d.foreign:
-		return s.Own(addr)
+		return s.IsOwnNetwork(addr)
 	case d.notID != "" && fly.NetworkID(addr.IP) == d.notID:
 		return rules.No
 	case addr.Org != "" && !d.network.Organization.HasSlug(addr.Org):

@@ -29,10 +29,10 @@ func effectOf(s rules.Snapshot, before, after []fly.Address, certificates []fly.
 		if hasPublic(before, family) && !hasPublic(after, family) {
 			e.lostFamilies = append(e.lostFamilies, family)
 		}
-		if s.Names(family, before) {
+		if s.AcceptsHostnames(family, before) {
 			e.namesBefore = append(e.namesBefore, family)
 		}
-		if s.Names(family, after) {
+		if s.AcceptsHostnames(family, after) {
 			e.namesAfter = append(e.namesAfter, family)
 		}
 	}

@@ -205,7 +205,7 @@ func judge(p *plan.Plan, s rules.Snapshot, in ReleaseInput, queue []fly.Address)
 		p.Hazard(plan.PublicAccessEnds)
 	default:
 		p.Impact = plan.ImpactUnknown
-		if s.Loses(s.Addresses.List, stays) {
+		if s.LosesPort(s.Addresses.List, stays) {
 			p.Hazard(plan.PublicAccessEnds)
 		}
 	}

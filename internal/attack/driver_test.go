@@ -633,7 +633,7 @@ func (d *driver) misdirect() {
 // server's folder, or a code is given out.
 func (d *driver) sign() {
 	in, _ := pick(d.rng, d.installations)
-	waiting, err := in.requests.Waiting()
+	waiting, err := in.requests.ListWaiting()
 	if err != nil {
 		d.t.Errorf("requests of %s: %v", in.name, err)
 		return
@@ -673,7 +673,7 @@ func (d *driver) sign() {
 // before.
 func (d *driver) reject() {
 	in, _ := pick(d.rng, d.installations)
-	waiting, err := in.requests.Waiting()
+	waiting, err := in.requests.ListWaiting()
 	if err != nil {
 		d.t.Errorf("requests of %s: %v", in.name, err)
 		return

@@ -67,7 +67,7 @@ func notConfirmed(q plan.Question, outcome gate.Outcome) string {
 // inputRequired returns the question as the answer of a call. A person can read it only
 // after the transport has sent it.
 func (h *Handler) inputRequired(ctx context.Context, form mcp.ElicitationParams, state string) *mcp.CallToolResult {
-	whenSent(ctx, func(at time.Time) { h.Gate.Handed(state, at) })
+	whenSent(ctx, func(at time.Time) { h.Gate.RecordSent(state, at) })
 	return mcpserver.NewInputRequestBuilder(state).Elicit(askID, form).ToolResult()
 }
 
@@ -109,9 +109,9 @@ func (h *Handler) askSession(
 	defer stopHeartbeat()
 	defer stopTicks()
 
-	sent := func(at time.Time) { h.Gate.Handed(outcome.State, at) }
+	sent := func(at time.Time) { h.Gate.RecordSent(outcome.State, at) }
 	late := func(a Answer) {
-		if err := h.Gate.Late(r, *replyOf(outcome.State, a)); err != nil {
+		if err := h.Gate.RecordLate(r, *replyOf(outcome.State, a)); err != nil {
 			h.Log.Error("a late answer could not be recorded", "tool", r.Tool, "app", r.App, "err", err)
 		}
 	}
@@ -123,7 +123,7 @@ func (h *Handler) askSession(
 		h.Log.Warn("client did not show the question", "code", refused.Code)
 		reply.Action = mcp.ElicitationResponseActionCancel
 	case err != nil:
-		o := h.Gate.TimedOut(r, outcome.State)
+		o := h.Gate.CloseUnanswered(r, outcome.State)
 		return nil, &o, nil
 	}
 	answer, err = h.Gate.Receive(r.Tool, r.App, r.Caller, *replyOf(outcome.State, reply))

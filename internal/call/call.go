@@ -63,7 +63,7 @@ func (t *changing) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.
 	if problem := c.decode(arguments); problem != nil {
 		return t.refuse(problem), nil
 	}
-	if answer.No() { // it is not the answer to anything else that runs
+	if answer.IsNo() { // it is not the answer to anything else that runs
 		return c.answerNo(ctx, answer)
 	}
 	if run, ended := t.Runs.findIdentical(c.key); ended {
@@ -72,7 +72,7 @@ func (t *changing) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.
 	} else if run != nil {
 		return c.attach(ctx, run)
 	}
-	if answer.Yes() && app != "" {
+	if answer.IsYes() && app != "" {
 		if result, err := c.acquireApp(ctx, app, true); result != nil || err != nil {
 			return result, err
 		}
@@ -181,7 +181,7 @@ func (c *invocation) decide(ctx context.Context, p *proposal, answer *gate.Answe
 		if err != nil {
 			return nil, err
 		}
-		if request.Gated && !answer.No() {
+		if request.Gated && !answer.IsNo() {
 			if problem := c.checkJournal(); problem != nil {
 				return c.refuse(problem), nil
 			}
@@ -220,9 +220,9 @@ func (c *invocation) decide(ctx context.Context, p *proposal, answer *gate.Answe
 				return nil, err
 			case timedOut != nil:
 				return c.reportRefusal(p, *timedOut), nil
-			case answer.No():
+			case answer.IsNo():
 				continue // it answers the plan at hand
-			case answer.Yes():
+			case answer.IsYes():
 				if result, err := c.acquireApp(ctx, p.App, true); result != nil || err != nil {
 					return result, err
 				}
@@ -234,7 +234,7 @@ func (c *invocation) decide(ctx context.Context, p *proposal, answer *gate.Answe
 			}
 		default:
 			if outcome.Err != nil && outcome.Code != gate.Declined {
-				if _, trouble := disk.Trouble(outcome.Err); trouble || errors.Is(outcome.Err, journal.ErrLost) {
+				if _, trouble := disk.DescribeError(outcome.Err); trouble || errors.Is(outcome.Err, journal.ErrLost) {
 					return c.refuse(c.journalProblem(outcome.Err)), nil
 				}
 			}

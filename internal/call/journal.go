@@ -58,7 +58,7 @@ func (h *Handler) journalProblem(err error) *plan.Problem {
 // diskProblem says what is wrong with the disk of a file or folder; nil for an error that
 // is not the disk's.
 func diskProblem(err error, of string) *plan.Problem {
-	what, ok := disk.Trouble(err)
+	what, ok := disk.DescribeError(err)
 	if !ok {
 		return nil
 	}

@@ -20,7 +20,7 @@ func (l Ledger) Burn(u gate.Use) error {
 	if l.Journal == nil {
 		return errNoJournal
 	}
-	if born := l.Journal.Born(); u.Approval.Channel == gate.ChannelTerminal && !born.IsZero() &&
+	if born := l.Journal.Began(); u.Approval.Channel == gate.ChannelTerminal && !born.IsZero() &&
 		u.Expires.Before(born.Add(gate.RequestLife).Truncate(time.Second)) {
 		return gate.ErrReplayed
 	}
@@ -43,15 +43,15 @@ func (l Ledger) Burn(u gate.Use) error {
 	return err
 }
 
-// Burnt implements [gate.Ledger].
-func (l Ledger) Burnt(nonce string) bool { return l.Journal == nil || l.Journal.Burnt(nonce) }
+// IsBurnt implements [gate.Ledger].
+func (l Ledger) IsBurnt(nonce string) bool { return l.Journal == nil || l.Journal.IsBurnt(nonce) }
 
-// Uses implements [gate.Ledger].
-func (l Ledger) Uses(rule string, since time.Time) (int, error) {
+// CountUses implements [gate.Ledger].
+func (l Ledger) CountUses(rule string, since time.Time) (int, error) {
 	if l.Journal == nil {
 		return 0, errNoJournal
 	}
-	return l.Journal.Uses(rule, since)
+	return l.Journal.CountUses(rule, since)
 }
 
 // Deny implements [gate.Ledger].
@@ -68,12 +68,12 @@ func Declined(no gate.Denial) journal.Entry {
 		Caller: no.Caller, Reason: no.Reason}
 }
 
-// Denied implements [gate.Ledger].
-func (l Ledger) Denied(tool, app, digest string) (gate.Denial, bool, error) {
+// LastDenial implements [gate.Ledger].
+func (l Ledger) LastDenial(tool, app, digest string) (gate.Denial, bool, error) {
 	if l.Journal == nil {
 		return gate.Denial{}, false, errNoJournal
 	}
-	no, ok, err := l.Journal.LastNo(tool, app, digest)
+	no, ok, err := l.Journal.LastDenial(tool, app, digest)
 	return gate.Denial{Tool: no.Tool, App: no.App, Digest: no.Digest, Caller: no.Caller,
 		Reason: no.Reason, At: no.Time}, ok, err
 }

@@ -52,7 +52,7 @@ func TestCapAmongProcesses(t *testing.T) {
 		if n := len(granted); n != most {
 			t.Errorf("round %d: %d approved, want %d", round, n, most)
 		}
-		if n, err := ledgers[0].Uses(rule, now().Add(-time.Hour)); n != most || err != nil {
+		if n, err := ledgers[0].CountUses(rule, now().Add(-time.Hour)); n != most || err != nil {
 			t.Errorf("round %d: %d recorded, %v", round, n, err)
 		}
 	}
@@ -100,7 +100,7 @@ func TestNoAmongProcesses(t *testing.T) {
 			App: "shop-api", Digest: digest}
 	}
 	for name, l := range map[string]Ledger{"this": one, "another": two, "a new": bookOf(t, state, now)} {
-		no, ok, err := l.Denied("deploy", "shop-api", "d")
+		no, ok, err := l.LastDenial("deploy", "shop-api", "d")
 		if err != nil || !ok || no.Caller != "local" || no.Reason != "not on a Friday" || !no.At.Equal(at) {
 			t.Errorf("%s process: got %+v, %v, %v", name, no, ok, err)
 		}
@@ -115,7 +115,7 @@ func TestNoAmongProcesses(t *testing.T) {
 		}
 	}
 	at = at.Add(gate.DenialLife)
-	if _, ok, err := two.Denied("deploy", "shop-api", "d"); !ok || err != nil {
+	if _, ok, err := two.LastDenial("deploy", "shop-api", "d"); !ok || err != nil {
 		t.Errorf("forgotten while an approval from before it could be used: %v, %v", ok, err)
 	}
 }

@@ -58,7 +58,7 @@ func TestDriftAfterTheDecision(t *testing.T) {
 	tool := w.tool("deploy", Restarts)
 	asked := serve(t.Context(), tool, shopAPI())
 	expect(t, asked, plan.NeedsApproval, gate.Unavailable)
-	waiting, err := w.requests.Waiting()
+	waiting, err := w.requests.ListWaiting()
 	if err != nil || len(waiting) != 1 {
 		t.Fatal(waiting, err)
 	}
@@ -163,12 +163,12 @@ func TestSecondLook(t *testing.T) {
 			if w.did() != "[]" {
 				t.Errorf("did %s", w.did())
 			}
-			if n, err := w.Journal.Uses("rule 1", time.Time{}); n != 0 || err != nil {
+			if n, err := w.Journal.CountUses("rule 1", time.Time{}); n != 0 || err != nil {
 				t.Errorf("%d approvals used up, %v", n, err)
 			}
 			w.onPlan = nil
 			expect(t, serve(t.Context(), w.tool("deploy", Restarts), shopAPI()), plan.Applied, "")
-			if n, err := w.Journal.Uses("rule 1", time.Time{}); n != 1 || err != nil {
+			if n, err := w.Journal.CountUses("rule 1", time.Time{}); n != 1 || err != nil {
 				t.Errorf("%d approvals used up by the next call, %v", n, err)
 			}
 		})

@@ -70,7 +70,7 @@ func TestTrusted(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, dir := range []string{inner, link, filepath.Join(inner, "later", "still"), filepath.Join(link, "later")} {
-			if err := Trusted(dir); (err == nil) != (tt.want || dir != inner && dir != link && tt.inner == 0o770 && os.Getegid() == 0) {
+			if err := CheckTrusted(dir); (err == nil) != (tt.want || dir != inner && dir != link && tt.inner == 0o770 && os.Getegid() == 0) {
 				t.Errorf("%v in %v, %s: %v", tt.inner, tt.outer, dir, err)
 			}
 		}
@@ -80,12 +80,12 @@ func TestTrusted(t *testing.T) {
 func TestTrouble(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO, syscall.EFBIG} {
 		err := fmt.Errorf("wrapped: %w", &fs.PathError{Op: "write", Path: "x", Err: errno})
-		if what, ok := Trouble(errors.Join(nil, err)); !ok || what == "" {
+		if what, ok := DescribeError(errors.Join(nil, err)); !ok || what == "" {
 			t.Errorf("%v is not told", errno)
 		}
 	}
 	for _, err := range []error{nil, errors.New("x"), syscall.ENOENT, syscall.EACCES} {
-		if what, ok := Trouble(err); ok {
+		if what, ok := DescribeError(err); ok {
 			t.Errorf("%v: %s", err, what)
 		}
 	}

@@ -11,11 +11,11 @@ import (
 	"syscall"
 )
 
-// Trusted returns an error for a folder in which others could replace files: they
+// CheckTrusted returns an error for a folder in which others could replace files: they
 // can write to it or to a folder above it. Others are everybody, and any group
 // except the user's own. Sticky folders, such as the temporary one, are safe. If the
 // folder does not exist yet, only those above it are checked.
-func Trusted(dir string) error {
+func CheckTrusted(dir string) error {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func Trusted(dir string) error {
 	}
 	// Check where symbolic links lead, too.
 	if real := resolve(abs); real != abs {
-		return Trusted(real)
+		return CheckTrusted(real)
 	}
 	return nil
 }

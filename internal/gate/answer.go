@@ -14,15 +14,15 @@ type Answer struct {
 	err     error // from the ledger; logged
 }
 
-// Yes reports whether a person accepted in time; the plan may have changed since.
+// IsYes reports whether a person accepted in time; the plan may have changed since.
 // A nil Answer is neither a yes nor a no.
-func (a *Answer) Yes() bool { return a != nil && a.verdict.kind == Proceed }
+func (a *Answer) IsYes() bool { return a != nil && a.verdict.kind == Proceed }
 
-// No reports whether a person said no.
-func (a *Answer) No() bool { return a != nil && a.verdict.code == Declined }
+// IsNo reports whether a person said no.
+func (a *Answer) IsNo() bool { return a != nil && a.verdict.code == Declined }
 
-// Used reports whether the question had been answered before.
-func (a *Answer) Used() bool { return a != nil && a.verdict.code == Replayed }
+// IsUsed reports whether the question had been answered before.
+func (a *Answer) IsUsed() bool { return a != nil && a.verdict.code == Replayed }
 
 // delivery is a question on its way to the transport.
 type delivery struct {
@@ -35,10 +35,10 @@ type delivery struct {
 // two may arrive here in either order.
 const deliveryWait = 5 * time.Second
 
-// Handed records when a question was handed to the transport. A client cannot
+// RecordSent records when a question was handed to the transport. A client cannot
 // show it earlier, and a question may wait for long before it is written. A zero
 // time is ignored.
-func (g *Gate) Handed(sealed string, at time.Time) {
+func (g *Gate) RecordSent(sealed string, at time.Time) {
 	st, err := g.Sealer.open(sealed)
 	if err != nil || at.IsZero() {
 		return
@@ -80,10 +80,10 @@ func (g *Gate) Receive(tool, app, caller string, reply Reply) (*Answer, error) {
 		return nil, err
 	}
 	st = g.withTimes(st, reply)
-	v := st.judge(reply, g.Ledger.Burnt(st.Nonce) || g.isClosed(st.Nonce, g.Now()))
+	v := st.judge(reply, g.Ledger.IsBurnt(st.Nonce) || g.isClosed(st.Nonce, g.Now()))
 	g.settle(st, v)
 	answer := &Answer{reply: reply, state: st, verdict: v}
-	if answer.No() {
+	if answer.IsNo() {
 		answer.err = g.deny(st.denial())
 	}
 	return answer, nil
@@ -126,15 +126,15 @@ func (g *Gate) withTimes(st state, reply Reply) state {
 	return st
 }
 
-// Late judges an answer that came after its call ended. Nothing is applied: the
+// RecordLate judges an answer that came after its call ended. Nothing is applied: the
 // next call reports a yes as too late; a no is recorded. The error is for the log.
-func (g *Gate) Late(r Request, reply Reply) error {
+func (g *Gate) RecordLate(r Request, reply Reply) error {
 	st, err := g.open(r.Tool, r.App, r.Caller, reply.State)
 	if err != nil {
 		return err
 	}
 	st = g.withTimes(st, reply)
-	switch v := st.judge(reply, g.Ledger.Burnt(st.Nonce)); {
+	switch v := st.judge(reply, g.Ledger.IsBurnt(st.Nonce)); {
 	case v.code == Declined:
 		return g.deny(st.denial())
 	case v.kind == Proceed, v.code == Expired:
@@ -163,7 +163,7 @@ func (g *Gate) settle(st state, v verdict) {
 // decideByAnswer decides on a plan by the answer alone.
 func (g *Gate) decideByAnswer(r Request, channel Channel, answer *Answer, now time.Time) Outcome {
 	v := answer.verdict
-	if answer.Yes() {
+	if answer.IsYes() {
 		v = answer.state.judgeFit(r, answer.reply)
 		g.settle(answer.state, v)
 	}

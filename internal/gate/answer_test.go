@@ -67,13 +67,13 @@ func TestQuestionThatWaitedToBeWritten(t *testing.T) {
 	f := newTestGate(t)
 	question := f.Decide(release(), nil)
 	f.clock.Advance(4 * time.Minute) // for a slot, or for a client that does not read
-	f.Handed(question.State, f.clock.Now())
+	f.RecordSent(question.State, f.clock.Now())
 	f.clock.Advance(time.Second)
 	wants(t, f.decide(release(), acceptReply(release(), question)), NeedsTerminal, Unavailable)
 
 	question = f.Decide(release(), nil)
 	f.clock.Advance(4 * time.Minute)
-	f.Handed(question.State, f.clock.Now())
+	f.RecordSent(question.State, f.clock.Now())
 	f.clock.Advance(5*time.Minute - 1) // as long as if it had been written at once
 	f.commit(f.decide(release(), acceptReply(release(), question)))
 }
@@ -93,7 +93,7 @@ func TestQuestionThatWasNeverSent(t *testing.T) {
 		f.clock.Advance(time.Minute)
 		go func() {
 			time.Sleep(time.Second)
-			f.Handed(question.State, sent)
+			f.RecordSent(question.State, sent)
 		}()
 		f.commit(f.decide(release(), acceptReply(release(), question)))
 	})

@@ -62,7 +62,7 @@ func (g *Gate) ownDenial(r Request) (Denial, bool) {
 // lastDenial returns the last no to a plan, wherever it was given.
 func (g *Gate) lastDenial(r Request) (Denial, bool, error) {
 	last, found := g.ownDenial(r)
-	recorded, ok, err := g.Ledger.Denied(r.Tool, r.App, r.Digest)
+	recorded, ok, err := g.Ledger.LastDenial(r.Tool, r.App, r.Digest)
 	if err != nil {
 		return Denial{}, false, fmt.Errorf("read the declined plans: %w", err)
 	}

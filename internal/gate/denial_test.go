@@ -222,17 +222,17 @@ func TestNoWithoutLedger(t *testing.T) {
 func TestLateNo(t *testing.T) {
 	f := newTestGate(t)
 	question := f.ask(release())
-	ticket := f.TimedOut(release(), question.State).Ticket
+	ticket := f.CloseUnanswered(release(), question.State).Ticket
 	f.sign(ticket, release().Digest)
 	instant := *declineReply(question)
 	instant.Arrived = f.clock.Now().Add(-9 * time.Second)
-	if err := f.Late(release(), instant); err != nil {
+	if err := f.RecordLate(release(), instant); err != nil {
 		t.Fatal(err)
 	}
 	wants(t, f.decide(release(), nil), Proceed, "")
 	late := *declineReply(question)
 	late.Arrived = f.clock.Now()
-	if err := f.Late(release(), late); err != nil {
+	if err := f.RecordLate(release(), late); err != nil {
 		t.Fatal(err)
 	}
 	wants(t, f.decide(release(), nil), Refuse, Declined)

@@ -59,14 +59,14 @@ func (l *ledger) Deny(no Denial) error {
 	return nil
 }
 
-func (l *ledger) Denied(tool, app, digest string) (Denial, bool, error) {
+func (l *ledger) LastDenial(tool, app, digest string) (Denial, bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	no, ok := l.noes[planKey{tool, app, digest}]
 	return no, ok, nil
 }
 
-func (l *ledger) Burnt(nonce string) bool {
+func (l *ledger) IsBurnt(nonce string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, have := range l.uses {
@@ -77,7 +77,7 @@ func (l *ledger) Burnt(nonce string) bool {
 	return false
 }
 
-func (l *ledger) Uses(rule string, since time.Time) (int, error) {
+func (l *ledger) CountUses(rule string, since time.Time) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.count(rule, since), l.err
@@ -180,7 +180,7 @@ func (f *testGate) decide(r Request, reply *Reply) Outcome {
 
 // shown hands a question to the client, which shows it at once.
 func (f *testGate) shown(out Outcome) Outcome {
-	f.Handed(out.State, f.clock.Now())
+	f.RecordSent(out.State, f.clock.Now())
 	return out
 }
 

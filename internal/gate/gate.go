@@ -175,15 +175,15 @@ type Ledger interface {
 	// hour, [ErrWithdrawn] if the plan was declined at or after Asked. After an error
 	// nothing is recorded.
 	Burn(use Use) error
-	// Burnt reports whether a nonce was used.
-	Burnt(nonce string) bool
-	// Uses counts what a policy rule approved since a time.
-	Uses(rule string, since time.Time) (int, error)
+	// IsBurnt reports whether a nonce was used.
+	IsBurnt(nonce string) bool
+	// CountUses counts what a policy rule approved since a time.
+	CountUses(rule string, since time.Time) (int, error)
 	// Deny records a person's no, at the current time.
 	Deny(denial Denial) error
-	// Denied returns the last no to a plan, for as long as an older approval could
+	// LastDenial returns the last no to a plan, for as long as an older approval could
 	// still be used. ok is false if there is none.
-	Denied(tool, app, digest string) (denial Denial, ok bool, err error)
+	LastDenial(tool, app, digest string) (denial Denial, ok bool, err error)
 }
 
 // Options configure a [Gate].
@@ -253,13 +253,13 @@ func (g *Gate) decide(r Request, answer *Answer, now time.Time) Outcome {
 	rule, ruled := g.Policy.match(r.Tool, r.App)
 	channel := Channel(rule.Channel)
 	switch {
-	case answer.Used():
+	case answer.IsUsed():
 		return Outcome{Code: Replayed}
-	case answer.No():
+	case answer.IsNo():
 		return Outcome{Code: Declined, Until: now.Add(declineLife), Err: answer.err}
 	case ruled && rule.Decision == "block":
 		return Outcome{Code: Blocked, Reason: rule.Name}
-	case !r.Gated && (answer == nil || answer.Yes()):
+	case !r.Gated && (answer == nil || answer.IsYes()):
 		return g.proceed(r, Use{
 			Nonce: newNonce(), Expires: now.Add(memory), Asked: now, Approval: Approval{Channel: ChannelNone},
 		}, time.Time{})
@@ -290,7 +290,7 @@ func (g *Gate) decide(r Request, answer *Answer, now time.Time) Outcome {
 // approveByRule approves a plan by a rule of the policy, within its limit.
 func (g *Gate) approveByRule(r Request, rule Rule, now time.Time) Outcome {
 	if rule.LimitPerHour > 0 {
-		n, err := g.Ledger.Uses(rule.Name, now.Add(-time.Hour))
+		n, err := g.Ledger.CountUses(rule.Name, now.Add(-time.Hour))
 		if err != nil {
 			return Outcome{Code: Internal, Err: fmt.Errorf("count the uses of a policy rule: %w", err)}
 		}
@@ -361,9 +361,9 @@ func (g *Gate) proceed(r Request, use Use, until time.Time) Outcome {
 	}}
 }
 
-// TimedOut closes a question that got no answer within its call. The outcome is
+// CloseUnanswered closes a question that got no answer within its call. The outcome is
 // the terminal, or a refusal if the plan was declined in the meantime.
-func (g *Gate) TimedOut(r Request, sealed string) Outcome {
+func (g *Gate) CloseUnanswered(r Request, sealed string) Outcome {
 	now := g.Now()
 	if st, err := g.Sealer.open(sealed); err == nil {
 		g.closeQuestion(st.Nonce, now.Add(memory))

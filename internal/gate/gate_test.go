@@ -266,14 +266,14 @@ func TestUnanswered(t *testing.T) {
 func TestTimedOut(t *testing.T) {
 	f := newTestGate(t)
 	question := f.ask(release())
-	out := f.TimedOut(release(), question.State)
+	out := f.CloseUnanswered(release(), question.State)
 	wants(t, out, NeedsTerminal, NoAnswer)
 	wants(t, f.decide(release(), acceptReply(release(), question)), Refuse, Replayed)
 	f.nothingBurnt()
 
 	f = newTestGate(t, withMode(ModeElicit))
-	wants(t, f.TimedOut(release(), f.ask(release()).State), Refuse, NoAnswer)
-	wants(t, f.TimedOut(release(), "nonsense"), Refuse, NoAnswer)
+	wants(t, f.CloseUnanswered(release(), f.ask(release()).State), Refuse, NoAnswer)
+	wants(t, f.CloseUnanswered(release(), "nonsense"), Refuse, NoAnswer)
 }
 
 func TestLateYesIsToldOnce(t *testing.T) {
@@ -283,12 +283,12 @@ func TestLateYesIsToldOnce(t *testing.T) {
 		t.Helper()
 		reply := *acceptReply(release(), question)
 		reply.Arrived = f.clock.Now()
-		if err := f.Late(release(), reply); err != nil {
+		if err := f.RecordLate(release(), reply); err != nil {
 			t.Fatal(err)
 		}
 	}
 	question := f.ask(release())
-	f.TimedOut(release(), question.State)
+	f.CloseUnanswered(release(), question.State)
 	late(question)
 	other := release()
 	other.App = "shop2"

@@ -68,7 +68,7 @@ const (
 )
 
 // LoadPolicy reads a policy file. Neither the file nor its folder may be writable
-// by group or others ([disk.Trusted]). Where files have owners, the file must
+// by group or others ([disk.CheckTrusted]). Where files have owners, the file must
 // belong to this user or to root: any other owner could change it at any time.
 // All problems are reported together.
 func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
@@ -84,7 +84,7 @@ func LoadPolicy(file string, vocabulary Vocabulary) (Policy, error) {
 		return Policy{}, fmt.Errorf("policy: %w", err)
 	}
 	defer f.Close()
-	if err := disk.Trusted(filepath.Dir(file)); err != nil {
+	if err := disk.CheckTrusted(filepath.Dir(file)); err != nil {
 		return Policy{}, fmt.Errorf("policy: %w", err)
 	}
 	if info.Mode().Perm()&0o022 != 0 {

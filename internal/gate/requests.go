@@ -285,8 +285,8 @@ func (s *Requests) Load(ticket string) (ApprovalRequest, error) {
 	return req, nil
 }
 
-// Waiting returns the requests that nobody has answered yet, oldest first.
-func (s *Requests) Waiting() ([]ApprovalRequest, error) {
+// ListWaiting returns the requests that nobody has answered yet, oldest first.
+func (s *Requests) ListWaiting() ([]ApprovalRequest, error) {
 	all, err := s.list()
 	return slices.DeleteFunc(all, func(r ApprovalRequest) bool {
 		_, answered := s.answer(r.Ticket)

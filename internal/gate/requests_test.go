@@ -426,13 +426,13 @@ func TestWaiting(t *testing.T) {
 	one := put(t, s, release())
 	c.Advance(time.Second)
 	two := put(t, s, deploy())
-	if all, err := s.Waiting(); err != nil || len(all) != 2 || all[0].Ticket != one.Ticket {
+	if all, err := s.ListWaiting(); err != nil || len(all) != 2 || all[0].Ticket != one.Ticket {
 		t.Fatalf("got %d, %v, want both, oldest first", len(all), err)
 	}
 	if err := s.Answer(one.Ticket, ApprovalAnswer{}); err != nil {
 		t.Fatal(err)
 	}
-	if all, err := s.Waiting(); err != nil || len(all) != 1 || all[0].Ticket != two.Ticket {
+	if all, err := s.ListWaiting(); err != nil || len(all) != 1 || all[0].Ticket != two.Ticket {
 		t.Errorf("got %d, %v, want the one without an answer", len(all), err)
 	}
 }

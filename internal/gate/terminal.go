@@ -163,7 +163,7 @@ func (g *Gate) judgeSignature(r Request, sig Signature, now time.Time) Outcome {
 	}
 	keys := g.Keys()
 	switch i := slices.IndexFunc(keys, func(k PublicKey) bool { return k.ID() == sig.KeyID }); {
-	case g.Ledger.Burnt(sig.Nonce):
+	case g.Ledger.IsBurnt(sig.Nonce):
 		return Outcome{Code: Replayed}
 	case !sig.Expires.After(now):
 		return Outcome{Code: Expired}

@@ -44,9 +44,9 @@ const denialRetention = 5 * time.Hour
 // planKey identifies a plan.
 type planKey struct{ tool, app, digest string }
 
-// LastNo returns the last no to a plan, at most five hours old. ok is false if
+// LastDenial returns the last no to a plan, at most five hours old. ok is false if
 // there is none.
-func (j *Journal) LastNo(tool, app, digest string) (denial Entry, ok bool, err error) {
+func (j *Journal) LastDenial(tool, app, digest string) (denial Entry, ok bool, err error) {
 	err = j.withLock(func() error {
 		denial, ok = j.denials[planKey{tool, app, digest}]
 		ok = ok && j.now().Sub(denial.Time) < denialRetention

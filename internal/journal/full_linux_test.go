@@ -54,7 +54,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	burn(t, j, use(c, "first"), false)
 	burn(t, j, use(c, "after"), true)
-	if again := open(t, p, c); again.Check() != nil || !again.Burnt("after") {
+	if again := open(t, p, c); again.Check() != nil || !again.IsBurnt("after") {
 		t.Errorf("got %v", again.Check())
 	}
 }

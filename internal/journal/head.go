@@ -168,12 +168,12 @@ var ErrOpenFolder = errors.New("others can write to the state folder")
 // journal is not the one that was written, and [ErrOpenFolder] if others can write
 // to its folder.
 func (j *Journal) Check() error {
-	if err := disk.Trusted(filepath.Dir(j.path)); err != nil {
+	if err := disk.CheckTrusted(filepath.Dir(j.path)); err != nil {
 		return fmt.Errorf("journal: %w: %w", ErrOpenFolder, err)
 	}
 	return j.withLock(func() error { return nil })
 }
 
-// Born returns when the journal was begun: earlier approvals may have been used
+// Began returns when the journal was begun: earlier approvals may have been used
 // without an entry. It is zero if the version that began it did not record it.
-func (j *Journal) Born() time.Time { return j.born }
+func (j *Journal) Began() time.Time { return j.born }

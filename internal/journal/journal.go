@@ -194,9 +194,9 @@ func (j *Journal) Burn(e Entry, conditions ...Condition) (fresh bool, err error)
 	return fresh, err
 }
 
-// Burnt reports whether a nonce was used, by any process. If the journal cannot be
+// IsBurnt reports whether a nonce was used, by any process. If the journal cannot be
 // read, every nonce counts as used.
-func (j *Journal) Burnt(nonce string) bool {
+func (j *Journal) IsBurnt(nonce string) bool {
 	used := true
 	err := j.withLock(func() error {
 		used = j.isUsed(nonce)
@@ -211,9 +211,9 @@ func (j *Journal) isUsed(nonce string) bool {
 	return burnt && expires.Add(retention).After(j.now())
 }
 
-// Uses returns how often a policy rule approved something since a time, which may
+// CountUses returns how often a policy rule approved something since a time, which may
 // be at most two hours ago.
-func (j *Journal) Uses(rule string, since time.Time) (int, error) {
+func (j *Journal) CountUses(rule string, since time.Time) (int, error) {
 	n := 0
 	err := j.withLock(func() error {
 		n = j.countUses(rule, since)

@@ -105,19 +105,19 @@ func TestAppend(t *testing.T) {
 func TestBurnAcrossReopen(t *testing.T) {
 	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
-	if j.Burnt("n1") {
+	if j.IsBurnt("n1") {
 		t.Error("burnt before it was")
 	}
 	burn(t, j, use(c, "n1"), true)
 	burn(t, j, use(c, "n1"), false)
-	if !j.Burnt("n1") || j.Burnt("n2") {
-		t.Errorf("n1 %v, n2 %v, want true, false", j.Burnt("n1"), j.Burnt("n2"))
+	if !j.IsBurnt("n1") || j.IsBurnt("n2") {
+		t.Errorf("n1 %v, n2 %v, want true, false", j.IsBurnt("n1"), j.IsBurnt("n2"))
 	}
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}
 	j = open(t, p, c)
-	if !j.Burnt("n1") {
+	if !j.IsBurnt("n1") {
 		t.Error("forgotten")
 	}
 	burn(t, j, use(c, "n1"), false)
@@ -150,7 +150,7 @@ func TestOtherEventsBurnNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if j.Burnt("n") {
+	if j.IsBurnt("n") {
 		t.Error("burnt")
 	}
 }
@@ -165,12 +165,12 @@ func TestExpiry(t *testing.T) {
 		c.Advance(after)
 		burn(t, j, use(c, fmt.Sprint("another ", after)), true) // sweeps
 		burn(t, j, use(c, "n"), false)
-		if again := open(t, p, c); !again.Burnt("n") {
+		if again := open(t, p, c); !again.IsBurnt("n") {
 			t.Error("forgotten by a new process")
 		}
 	}
 	c.Advance(time.Second)
-	if again := open(t, p, c); again.Burnt("n") {
+	if again := open(t, p, c); again.IsBurnt("n") {
 		t.Error("remembered for ever")
 	}
 
@@ -185,7 +185,7 @@ func TestTwoProcesses(t *testing.T) {
 	p, c := journalPath(t), newClock()
 	one, two := open(t, p, c), open(t, p, c)
 	burn(t, one, use(c, "a"), true)
-	if !two.Burnt("a") {
+	if !two.IsBurnt("a") {
 		t.Error("the other does not see it")
 	}
 	burn(t, two, use(c, "a"), false)
@@ -259,10 +259,10 @@ func TestUnwritable(t *testing.T) {
 	if err := j.Append(Entry{}); err == nil {
 		t.Error("Append: no error")
 	}
-	if !j.Burnt("never used") {
+	if !j.IsBurnt("never used") {
 		t.Error("Burnt: what cannot be looked up must count as used")
 	}
-	if _, err := j.Uses("r", c.Now()); err == nil {
+	if _, err := j.CountUses("r", c.Now()); err == nil {
 		t.Error("Uses: no error")
 	}
 	if _, err := j.Any(func(Entry) bool { return true }); err == nil {
@@ -295,7 +295,7 @@ func TestUses(t *testing.T) {
 	}
 	uses := func(j *Journal, rule string, want int) {
 		t.Helper()
-		if got, err := j.Uses(rule, c.Now().Add(-time.Hour)); err != nil || got != want {
+		if got, err := j.CountUses(rule, c.Now().Add(-time.Hour)); err != nil || got != want {
 			t.Errorf("%s at %v: got %d, %v, want %d", rule, c.Now().Format(time.TimeOnly), got, err, want)
 		}
 	}

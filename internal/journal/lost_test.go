@@ -53,7 +53,7 @@ func TestLost(t *testing.T) {
 			for i := range 3 {
 				burn(t, one, use(c, fmt.Sprint("n", i)), true)
 			}
-			if !two.Burnt("n0") {
+			if !two.IsBurnt("n0") {
 				t.Fatal("not seen")
 			}
 			lose(p)
@@ -79,7 +79,7 @@ func TestLost(t *testing.T) {
 				if err := j.Append(Entry{Event: Step}); !errors.Is(err, ErrLost) {
 					t.Errorf("%s: Append: %v", who, err)
 				}
-				if !j.Burnt("never used") {
+				if !j.IsBurnt("never used") {
 					t.Errorf("%s: unused, although nobody can know", who)
 				}
 			}
@@ -176,10 +176,10 @@ func TestHeadLags(t *testing.T) {
 	}
 	later = open(t, p, c)
 	burn(t, later, use(c, "d"), true)
-	if !later.Born().IsZero() {
-		t.Errorf("born %v, want unknown", later.Born())
+	if !later.Began().IsZero() {
+		t.Errorf("born %v, want unknown", later.Began())
 	}
-	if again := open(t, p, c); !again.Burnt("d") || again.Check() != nil {
+	if again := open(t, p, c); !again.IsBurnt("d") || again.Check() != nil {
 		t.Errorf("got %v", again.Check())
 	}
 }
@@ -211,8 +211,8 @@ func TestRecover(t *testing.T) {
 				}
 			}
 			j := open(t, p, c)
-			if err := j.Check(); err != nil || !j.Born().Equal(c.Now()) {
-				t.Errorf("got %v, born %v", err, j.Born())
+			if err := j.Check(); err != nil || !j.Began().Equal(c.Now()) {
+				t.Errorf("got %v, born %v", err, j.Began())
 			}
 			burn(t, j, use(c, "m"), true)
 			if got := readEntries(t, p); len(got) != 2 || got[0].Event != Recovered {
@@ -250,8 +250,8 @@ func TestHeadOfAnother(t *testing.T) {
 func TestFirstStart(t *testing.T) {
 	p, c := journalPath(t), newClock()
 	j := open(t, p, c)
-	if err := j.Check(); err != nil || !j.Born().Equal(c.Now()) {
-		t.Errorf("got %v, born %v", err, j.Born())
+	if err := j.Check(); err != nil || !j.Began().Equal(c.Now()) {
+		t.Errorf("got %v, born %v", err, j.Began())
 	}
 	// Nothing was recorded yet, but there was a start.
 	if err := os.Remove(p); err != nil {

@@ -24,14 +24,14 @@ func TestTornLine(t *testing.T) {
 		}
 		writeRaw(t, p, whole[:n])
 		j = open(t, p, c)
-		if !j.Burnt("before") || j.Burnt("torn") {
-			t.Errorf("%d bytes: before %v, torn %v", n, j.Burnt("before"), j.Burnt("torn"))
+		if !j.IsBurnt("before") || j.IsBurnt("torn") {
+			t.Errorf("%d bytes: before %v, torn %v", n, j.IsBurnt("before"), j.IsBurnt("torn"))
 		}
 		burn(t, j, use(c, "after"), true)
 		if got := readEntries(t, p); len(got) != 2 || got[1].Nonce != "after" {
 			t.Errorf("%d bytes: got %+v", n, got)
 		}
-		if again := open(t, p, c); !again.Burnt("after") || !again.Burnt("before") {
+		if again := open(t, p, c); !again.IsBurnt("after") || !again.IsBurnt("before") {
 			t.Errorf("%d bytes: forgotten", n)
 		}
 	}
@@ -82,13 +82,13 @@ func TestTornLineThatCannotBeEnded(t *testing.T) {
 		if fresh, err := j.Burn(use(c, "n")); fresh || err == nil {
 			t.Fatalf("got %v, %v, want an error", fresh, err)
 		}
-		if !j.Burnt("n") {
+		if !j.IsBurnt("n") {
 			t.Error("unused, although the journal cannot be brought up to date")
 		}
 	}
 	j.file = writable
 	burn(t, j, use(c, "n"), true)
-	if again := open(t, p, c); !again.Burnt("n") {
+	if again := open(t, p, c); !again.IsBurnt("n") {
 		t.Errorf("a new process does not find the entry: %+v", readEntries(t, p))
 	}
 }
@@ -100,7 +100,7 @@ func TestGarbage(t *testing.T) {
 	writeRaw(t, p, []byte("\n\n[]\nnull\n\xff\xfe\n{\"event\":\"burnt\"}\n{\"time\":7}\n"+strings.Repeat("x", 1<<17)+"\n"))
 	j := open(t, p, c)
 	burn(t, j, use(c, "n"), true)
-	if again := open(t, p, c); !again.Burnt("n") || again.Burnt("m") {
+	if again := open(t, p, c); !again.IsBurnt("n") || again.IsBurnt("m") {
 		t.Error("lost behind garbage")
 	}
 }

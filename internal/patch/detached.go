@@ -40,7 +40,7 @@ func (e *Editor) behind(ctx context.Context, f file, list []fly.Machine) (why st
 // blockers.
 func blockedDetached(list []fly.Machine) []string {
 	var ids []string
-	for _, h := range (rules.Snapshot{Machines: list, MachinesKnown: true}).ByHand() {
+	for _, h := range (rules.Snapshot{Machines: list, MachinesKnown: true}).ManualFixes() {
 		ids = append(ids, h.Machines...)
 	}
 	slices.Sort(ids)
@@ -126,7 +126,7 @@ func updateByHand(app string, list []fly.Machine) []plan.Next {
 	next := []plan.Next{{Who: "person", Why: "is there a fly.toml that has the services of these Machines? " +
 		"then patch_services with its path or content; else update them one by one"}}
 	s := rules.Snapshot{Addresses: fly.Addresses{App: fly.App{Name: app}}, Machines: list, MachinesKnown: true}
-	for _, h := range s.ByHand() {
+	for _, h := range s.ManualFixes() {
 		if h.Command != "" && len(next) < plan.MaxNext {
 			next = append(next, plan.Next{Who: "person", Command: h.Command, Why: "updates it by hand, without a deploy"})
 		}

@@ -54,21 +54,21 @@ func (s Snapshot) splitDetached(all []plan.Blocker) []plan.Blocker {
 	return out
 }
 
-// ByHand is what a person can do about a blocker of detached Machines.
-type ByHand struct {
+// ManualFix is what a person can do about a blocker of detached Machines.
+type ManualFix struct {
 	Machines []string // ids
 	Command  string   // for the first of them; empty if none can be given
 
 	blocker plan.Blocker
 }
 
-// ByHand returns the blockers of detached Machines, with what a person can do.
-func (s Snapshot) ByHand() []ByHand {
+// ManualFixes returns the blockers of detached Machines, with what a person can do.
+func (s Snapshot) ManualFixes() []ManualFix {
 	detached := s.Detached()
 	if len(detached) == 0 {
 		return nil
 	}
-	var out []ByHand
+	var out []ManualFix
 	seen := make(map[string]bool)
 	for _, b := range s.Blockers() {
 		if !seen[b.ID] && strings.Contains(b.Fix, "adopt") {
@@ -81,7 +81,7 @@ func (s Snapshot) ByHand() []ByHand {
 
 // manualFixes returns the blockers of detached Machines with one id. Machines with the
 // same fix are in one.
-func (s Snapshot) manualFixes(id string, detached []fly.Machine) []ByHand {
+func (s Snapshot) manualFixes(id string, detached []fly.Machine) []ManualFix {
 	type kind struct{ what, flags string }
 	var kinds []kind
 	machines := make(map[kind][]string)
@@ -104,9 +104,9 @@ func (s Snapshot) manualFixes(id string, detached []fly.Machine) []ByHand {
 			}
 		}
 	}
-	out := make([]ByHand, 0, len(kinds))
+	out := make([]ManualFix, 0, len(kinds))
 	for _, k := range kinds {
-		hand := ByHand{Machines: machines[k], blocker: plan.Blocker{
+		hand := ManualFix{Machines: machines[k], blocker: plan.Blocker{
 			ID:   id,
 			What: fmt.Sprintf("Machine %s, not made by fly deploy: %s", plan.Few(machines[k]), k.what),
 			Fix:  s.manualFixText(id, machines[k], k.flags),

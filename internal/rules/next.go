@@ -27,8 +27,8 @@ func (s Snapshot) Next() []plan.Next {
 			"Machines whose configuration could not be read may be public: call list_ips again when they can be read")}
 	case !s.MachinesKnown && public:
 		return []plan.Next{unlisted(app, "the app is ready for Flycast")}
-	case len(s.ByHand()) > 0 && !has[plan.BindLoopback] && !(has[plan.NoServices] && public):
-		return adoptOrUpdate(app, s.ByHand())
+	case len(s.ManualFixes()) > 0 && !has[plan.BindLoopback] && !(has[plan.NoServices] && public):
+		return adoptOrUpdate(app, s.ManualFixes())
 	case has[plan.NoServices] && public:
 		return s.askNetwork([]plan.Next{agent("release_public_ips", plan.Arguments{App: app},
 			"nothing answers on the public addresses yet: release them before a service is deployed")})
@@ -142,7 +142,7 @@ func (s Snapshot) firstBlocker() []plan.Next {
 		}
 		return []plan.Next{person(first.What + ": " + first.Fix)}
 	}
-	if why := s.Unreached(); why != "" {
+	if why := s.UnreachedReason(); why != "" {
 		return []plan.Next{command("fly status -a "+s.Addresses.App.Name, "nothing reaches the app: "+why)}
 	}
 	return []plan.Next{}
@@ -158,7 +158,7 @@ func AddService(arguments plan.Arguments) []plan.Next {
 }
 
 // adoptOrUpdate returns the two ways to fix Machines that fly deploy did not make.
-func adoptOrUpdate(app string, byHand []ByHand) []plan.Next {
+func adoptOrUpdate(app string, byHand []ManualFix) []plan.Next {
 	var ids []string
 	for _, h := range byHand {
 		ids = append(ids, h.Machines...)
@@ -188,7 +188,7 @@ func (s Snapshot) ReachSentence() string {
 	case reach == nil:
 		return "It is unknown what reaches it now: its Machines could not be read completely."
 	case slices.Equal(reach, []string{Nothing}):
-		return "NOTHING REACHES IT NOW: " + s.Unreached() + "."
+		return "NOTHING REACHES IT NOW: " + s.UnreachedReason() + "."
 	}
 	return "It is reached at " + strings.Join(plan.Shortened(reach), ", ") + ", according to its configuration."
 }

@@ -33,9 +33,9 @@ func (s Snapshot) Reach() []string {
 	return []string{Nothing}
 }
 
-// Names reports whether the app has a port for requests with a hostname (HTTP or TLS)
+// AcceptsHostnames reports whether the app has a port for requests with a hostname (HTTP or TLS)
 // on these addresses, over an IP version. The state of the Machines does not matter.
-func (s Snapshot) Names(family string, list []fly.Address) bool {
+func (s Snapshot) AcceptsHostnames(family string, list []fly.Address) bool {
 	for _, services := range s.services() {
 		for _, sv := range services {
 			matches := func(p machine.Port) bool { return routesByName(p) && isCarried(family, list, sv, p) }
@@ -203,9 +203,9 @@ func location(name, scheme string, w route) string {
 	return fmt.Sprintf("%s://%s:%s", scheme, name, port)
 }
 
-// Silent returns why no Machine answers although there are Machines with a service;
+// SilentReasons returns why no Machine answers although there are Machines with a service;
 // empty if one may answer.
-func (s Snapshot) Silent() []string {
+func (s Snapshot) SilentReasons() []string {
 	if !s.MachinesKnown || !s.hasPort() {
 		return nil
 	}
@@ -233,7 +233,7 @@ func (s Snapshot) Silent() []string {
 
 // noMachineAnswers returns the blocker of an app whose Machines cannot answer.
 func (s Snapshot) noMachineAnswers() []plan.Blocker {
-	silent := s.Silent()
+	silent := s.SilentReasons()
 	if len(silent) == 0 {
 		return nil
 	}
@@ -255,9 +255,9 @@ func (s Snapshot) noMachineAnswers() []plan.Blocker {
 	return []plan.Blocker{{ID: plan.NoMachineAnswers, What: what, Fix: fix}}
 }
 
-// Unreached returns why nobody can reach the app, as part of a sentence; empty if
+// UnreachedReason returns why nobody can reach the app, as part of a sentence; empty if
 // somebody may.
-func (s Snapshot) Unreached() string {
+func (s Snapshot) UnreachedReason() string {
 	if !slices.Equal(s.Reach(), []string{Nothing}) {
 		return ""
 	}

@@ -163,8 +163,8 @@ func (s Snapshot) NetworkID() string {
 	return id
 }
 
-// Own reports whether a Flycast address serves the app's own network.
-func (s Snapshot) Own(a fly.Address) Answer {
+// IsOwnNetwork reports whether a Flycast address serves the app's own network.
+func (s Snapshot) IsOwnNetwork(a fly.Address) Answer {
 	if a.Kind != fly.Flycast {
 		return No
 	}
@@ -298,7 +298,7 @@ func (s Snapshot) flycastAnswer() Answer {
 		if a.Kind != fly.Flycast {
 			continue
 		}
-		switch own := s.Own(a); {
+		switch own := s.IsOwnNetwork(a); {
 		case own == Yes:
 			return Yes
 		case own == Unclear:

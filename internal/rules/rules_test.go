@@ -205,7 +205,7 @@ func TestOwn(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := Snapshot{Addresses: fly.Addresses{App: test.app}, Machines: withIPs(test.ips)}
-			if got := s.Own(test.address); got != test.want {
+			if got := s.IsOwnNetwork(test.address); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})

@@ -74,9 +74,9 @@ func (s Snapshot) Answers(list []fly.Address) Answer {
 	return No
 }
 
-// Loses reports whether a port of the Machines is carried by an address in before, and
+// LosesPort reports whether a port of the Machines is carried by an address in before, and
 // by none in after.
-func (s Snapshot) Loses(before, after []fly.Address) bool {
+func (s Snapshot) LosesPort(before, after []fly.Address) bool {
 	for _, services := range s.services() {
 		for _, sv := range services {
 			for _, p := range sv.Ports {

@@ -91,7 +91,7 @@ func Unused(dir string) error {
 
 // CheckTrusted refuses a state folder that other users can write to.
 func CheckTrusted(dir string) error {
-	if err := disk.Trusted(dir); err != nil {
+	if err := disk.CheckTrusted(dir); err != nil {
 		return fmt.Errorf("state folder: %w", err)
 	}
 	return nil

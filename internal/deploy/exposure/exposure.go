@@ -45,7 +45,7 @@ func audienceOf(s rules.Snapshot) audience {
 	return audience{
 		public: verdict != rules.Private && verdict != rules.Unreachable,
 		foreign: slices.ContainsFunc(s.Addresses.List, func(a fly.Address) bool {
-			return a.Kind == fly.Flycast && s.Own(a) != rules.Yes
+			return a.Kind == fly.Flycast && s.IsOwnNetwork(a) != rules.Yes
 		}),
 	}
 }

@@ -17,7 +17,7 @@ func parameter(server string) string { return server } // want `server shadows t
 func result() (name string) { return } // want `name shadows the function`
 
 func local(values []int) int {
-	limit := len(values) // want `limit shadows the constant`
+	limit := len(values)              // want `limit shadows the constant`
 	for _, fallback := range values { // want `fallback shadows the variable`
 		limit += fallback
 	}
@@ -25,7 +25,7 @@ func local(values []int) int {
 }
 
 func inner() any {
-	type server struct{ name string } // want `server shadows the type`
+	type server struct{ name string }                 // want `server shadows the type`
 	return func(limit int) server { return server{} } // want `limit shadows the constant`
 }
 

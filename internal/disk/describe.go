@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// Trouble describes an error of the disk; ok is false for any other error.
-func Trouble(err error) (what string, ok bool) {
+// DescribeError describes an error of the disk; ok is false for any other error.
+func DescribeError(err error) (what string, ok bool) {
 	for _, t := range []struct {
 		errno error
 		what  string
