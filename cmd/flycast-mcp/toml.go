@@ -40,8 +40,8 @@ the command was misused; standard error says which. diff has its own statuses.`,
 	return c
 }
 
-// printJSON prints one object, on one line. What is not UTF-8 in it, as a Machine
-// that was read may have, is replaced: JSON is UTF-8.
+// printJSON prints one object on one line. It replaces bytes that are not UTF-8,
+// which a Machine that was read may have.
 func (p program) printJSON(object any) error {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
@@ -53,14 +53,14 @@ func (p program) printJSON(object any) error {
 	return err
 }
 
-// unread is what --json prints of a file that could not be read.
-type unread struct {
+// loadFailure is what --json prints for a file that could not be read.
+type loadFailure struct {
 	File      string `json:"file,omitempty"`
 	LoadError string `json:"load_error"`
 }
 
-// loadError is why a file could not be read: flyctl's own text where flyctl
-// has one.
+// loadError returns why a file could not be read, in flyctl's own text if it has
+// one.
 func loadError(err error) string {
 	var syntaxErr *syntax.Error
 	if errors.As(err, &syntaxErr) && syntaxErr.Text != "" {

@@ -16,8 +16,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 )
 
-// converting is one run of toml convert.
-type converting struct {
+// convertRun is one run of toml convert.
+type convertRun struct {
 	program
 	existing string
 	groups   []string
@@ -26,7 +26,7 @@ type converting struct {
 
 func tomlConvertCommand(p program) *cobra.Command {
 	var stdin stdinName
-	a := converting{program: p}
+	a := convertRun{program: p}
 	c := &cobra.Command{
 		Use: "convert FILE", Short: "Show the Machine configurations that fly deploy would create", Args: cobra.ExactArgs(1),
 		Long: `Show the Machine configurations that fly deploy would create from a fly.toml, one
@@ -61,15 +61,15 @@ conversion_error alone leaves it at 0 because the answer is per group. Without
 	}
 	f := c.Flags()
 	f.StringVar(&a.existing, "existing", "",
-		"a JSON `FILE` with a Machine, or its config, to convert onto; - reads standard input")
+		"a JSON `FILE` with a Machine, or its config, to convert onto; - is standard input")
 	f.StringArrayVar(&a.groups, "group", nil, "only this process `GROUP`; repeatable")
 	f.BoolVar(&a.json, "json", false, "print a JSON object")
 	stdin.flag(c)
 	return c
 }
 
-// converted is what --json prints.
-type converted struct {
+// convertOutput is what --json prints.
+type convertOutput struct {
 	Groups          []string                  `json:"process_groups"`
 	Config          map[string]machine.Config `json:"machine_config"`
 	ConversionError map[string]string         `json:"conversion_error,omitempty"`
@@ -78,7 +78,7 @@ type converted struct {
 	invalid error // InvalidReason, shortened
 }
 
-func (a converting) run(ctx context.Context, file tomlArgument) error {
+func (a convertRun) run(ctx context.Context, file tomlArgument) error {
 	existing, err := a.readExisting(ctx)
 	if err != nil {
 		return err
@@ -86,11 +86,11 @@ func (a converting) run(ctx context.Context, file tomlArgument) error {
 	parsed, err := a.readToml(ctx, file)
 	if err != nil {
 		if a.json && !errors.Is(err, cli.ErrInterrupted) {
-			return errors.Join(a.printJSON(unread{LoadError: loadError(err)}), err)
+			return errors.Join(a.printJSON(loadFailure{LoadError: loadError(err)}), err)
 		}
 		return err
 	}
-	parsed, done := besideUs(parsed)
+	parsed, done := withWorkingDirectory(parsed)
 	defer done()
 	groups := parsed.Groups()
 	for _, group := range a.groups {
@@ -116,9 +116,9 @@ func (a converting) run(ctx context.Context, file tomlArgument) error {
 	return out.refusal(file.title)
 }
 
-// convert converts the given groups, or all if there are none given.
-func convert(file *flytoml.File, groups []string, existing machine.Config) converted {
-	out := converted{Groups: file.Groups(), Config: make(map[string]machine.Config),
+// convert converts the given groups, or all groups if none are given.
+func convert(file *flytoml.File, groups []string, existing machine.Config) convertOutput {
+	out := convertOutput{Groups: file.Groups(), Config: make(map[string]machine.Config),
 		ConversionError: make(map[string]string)}
 	if len(groups) == 0 {
 		groups = out.Groups
@@ -138,8 +138,8 @@ func convert(file *flytoml.File, groups []string, existing machine.Config) conve
 	return out
 }
 
-// refusal says what flyctl would refuse, and is nil if that is nothing.
-func (c converted) refusal(title string) error {
+// refusal returns what flyctl would refuse as an error, or nil.
+func (c convertOutput) refusal(title string) error {
 	title = cli.Line(title)
 	var errs []error
 	if c.invalid != nil {
@@ -154,14 +154,13 @@ func (c converted) refusal(title string) error {
 	return errors.Join(errs...)
 }
 
-// maxMachine bounds a Machine that is read, in bytes: its files are part of it.
+// maxMachine is the most bytes of a Machine that is read; its files are part of it.
 const maxMachine = 16 << 20
 
-// readExisting is the configuration to convert onto: of a whole Machine, as the
-// Machines API and `fly machine status --json` print it, its config; else the
-// object itself. What no Machine can have is an error, as it is no matter of the
-// file's groups.
-func (a converting) readExisting(ctx context.Context) (machine.Config, error) {
+// readExisting reads the configuration to convert onto: the config of a Machine, as
+// the Machines API and `fly machine status --json` print it, or a bare configuration.
+// It returns an error for a configuration that no Machine can have.
+func (a convertRun) readExisting(ctx context.Context) (machine.Config, error) {
 	if a.existing == "" {
 		return machine.Config{}, nil
 	}

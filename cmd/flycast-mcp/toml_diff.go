@@ -28,13 +28,13 @@ const (
 	statusTrouble = 2
 )
 
-// maxExisting bounds a list of Machines.
+// maxExisting is the most bytes of a list of Machines that is read.
 const maxExisting = 64 << 20
 
-// differing is one run of toml diff.
-type differing struct {
+// diffRun is one run of toml diff.
+type diffRun struct {
 	program
-	client   serving // which platform
+	client   serving // the platform to read from
 	app      string
 	existing string
 	release  string
@@ -43,7 +43,7 @@ type differing struct {
 
 func tomlDiffCommand(p program) *cobra.Command {
 	var stdin stdinName
-	d := differing{program: p}
+	d := diffRun{program: p}
 	trouble := func(err error) error {
 		if err == nil || errors.As(err, new(cli.Exit)) {
 			return err
@@ -109,10 +109,10 @@ With --json the report is one object, whose shape is stable:
 	return c
 }
 
-// run is the whole comparison. Its error is an exit if something differs.
-func (d *differing) run(ctx context.Context, name tomlArgument) error {
+// run does the whole comparison. It returns a cli.Exit if something differs.
+func (d *diffRun) run(ctx context.Context, name tomlArgument) error {
 	if d.existing != "" && (d.app != "" || d.client.sandbox) {
-		return errors.New("--existing reads no app: give it without --app and --sandbox")
+		return errors.New("--existing cannot be combined with --app or --sandbox")
 	}
 	if err := stdinOnce(name.path, d.existing, d.release); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (d *differing) run(ctx context.Context, name tomlArgument) error {
 	if err != nil {
 		return err
 	}
-	file, done := besideUs(file)
+	file, done := withWorkingDirectory(file)
 	defer done()
 	if err := file.Validate(); err != nil {
 		return fmt.Errorf("%s: flyctl would refuse the file: %w", cli.Line(name.title), err)
@@ -156,7 +156,7 @@ func (d *differing) run(ctx context.Context, name tomlArgument) error {
 	case err != nil:
 		return err
 	case len(partial) > 0:
-		return fmt.Errorf("not compared, as the platform does not send their whole configuration: Machine %s",
+		return fmt.Errorf("not compared, because Fly did not send their whole configuration: Machine %s",
 			strings.Join(partial, ", "))
 	case report.Differs():
 		return cli.Exit{Status: statusDiffers}
@@ -164,8 +164,8 @@ func (d *differing) run(ctx context.Context, name tomlArgument) error {
 	return nil
 }
 
-// readRelease reads what stands for the last release.
-func (d *differing) readRelease(ctx context.Context) (*flytoml.File, error) {
+// readRelease reads the file that stands for the last release.
+func (d *diffRun) readRelease(ctx context.Context) (*flytoml.File, error) {
 	data, err := d.readInput(ctx, d.release, d.release, flytoml.MaxSize)
 	if err != nil {
 		return nil, err
@@ -182,12 +182,12 @@ func (d *differing) readRelease(ctx context.Context) (*flytoml.File, error) {
 }
 
 // readLive reads the Machines, and the last release unless a file stands for
-// it: one request each. An app without a release is compared all the same.
-func (d *differing) readLive(ctx context.Context, file *flytoml.File, in *drift.Input) (partial []string, err error) {
+// it: one request each. An app without a release is still compared.
+func (d *diffRun) readLive(ctx context.Context, file *flytoml.File, in *drift.Input) (partial []string, err error) {
 	app := cmp.Or(d.app, file.App())
 	switch {
 	case app == "":
-		return nil, errors.New("the file names no app: say which with --app, or read Machines from a file with --existing")
+		return nil, errors.New("the file does not name an app: use --app, or read the Machines from a file with --existing")
 	case file.App() != "" && file.App() != app:
 		return nil, fmt.Errorf("the file is for the app %q, not for %q", file.App(), app)
 	}
@@ -220,8 +220,8 @@ func (d *differing) readLive(ctx context.Context, file *flytoml.File, in *drift.
 	return partial, nil
 }
 
-// comparables are the Machines whose configuration is there, and the ids of the
-// others.
+// comparables returns the Machines whose configuration is complete, and the ids of
+// the others.
 func comparables(machines []fly.Machine) (whole []drift.Machine, partial []string) {
 	for _, m := range machines {
 		if !m.Whole() {
@@ -233,9 +233,9 @@ func comparables(machines []fly.Machine) (whole []drift.Machine, partial []strin
 	return whole, partial
 }
 
-// readExisting reads Machines, or bare configurations. A bare one is taken for
-// what fly deploy made, of the group it names, else of the file's default one.
-func (d *differing) readExisting(ctx context.Context, file *flytoml.File) (machines []drift.Machine,
+// readExisting reads Machines, or bare configurations. A bare one counts as made by
+// fly deploy, for the group that it names or else the default group of the file.
+func (d *diffRun) readExisting(ctx context.Context, file *flytoml.File) (machines []drift.Machine,
 	partial []string, err error) {
 	data, err := d.readInput(ctx, d.existing, d.existing, maxExisting)
 	if err != nil {
@@ -277,13 +277,14 @@ func (d *differing) readExisting(ctx context.Context, file *flytoml.File) (machi
 	return machines, partial, nil
 }
 
-// isMachine tells a Machine from a bare configuration, which has neither field.
+// isMachine reports whether an object is a Machine; a bare configuration has
+// neither field.
 func isMachine(object map[string]json.RawMessage) bool {
 	return object["config"] != nil || object["incomplete_config"] != nil
 }
 
-// table is the report for people: by process group and origin.
-func (d *differing) table(r drift.Report) string {
+// table formats the report for people, by process group and origin.
+func (d *diffRun) table(r drift.Report) string {
 	var parts []string
 	for _, g := range r.Groups {
 		name := cli.Line(fmt.Sprintf("%q", g.Name))
@@ -310,7 +311,8 @@ func (d *differing) table(r drift.Report) string {
 		parts = append(parts, "a deploy would change nothing\n")
 	}
 	if n := len(r.Unmanaged); n > 0 {
-		parts = append(parts, fmt.Sprintf("left alone, as fly deploy did not make it: %s\n", machineList(r.Unmanaged, 0)))
+		parts = append(parts, fmt.Sprintf("left alone, because fly deploy does not manage it: %s\n",
+			machineList(r.Unmanaged, 0)))
 	}
 	return strings.Join(parts, "\n")
 }
@@ -322,7 +324,7 @@ func heading(r drift.Report, origin drift.Origin) string {
 	return r.Why(origin)
 }
 
-// originTable is the table of what of a group has one origin.
+// originTable is the table of a group's differences with one origin.
 func originTable(r drift.Report, g drift.Group, origin drift.Origin) *columns.Table {
 	header, released := []any{"FIELD", "LIVE", "FILE", "RELEASE", "MACHINES"}, true
 	if origin == drift.Unknown {
@@ -345,8 +347,8 @@ func originTable(r drift.Report, g drift.Group, origin drift.Origin) *columns.Ta
 
 func orDash(value string) string { return cli.Line(cmp.Or(value, none)) }
 
-// machineList names up to three Machines, and counts more; of is how many there
-// are, if that is worth telling.
+// machineList names up to three Machines, and counts more. If of is not 0, it is
+// the number of Machines in the group.
 func machineList(ids []string, of int) string {
 	const most = 3
 	switch {

@@ -44,7 +44,7 @@ func TestReadExisting(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			d := differing{program: program{stdin: strings.NewReader(test.body)}, existing: "-"}
+			d := diffRun{program: program{stdin: strings.NewReader(test.body)}, existing: "-"}
 			machines, partial, err := d.readExisting(t.Context(), file)
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
@@ -77,7 +77,7 @@ func FuzzReadExisting(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		d := differing{program: program{stdin: bytes.NewReader(body)}, existing: "-"}
+		d := diffRun{program: program{stdin: bytes.NewReader(body)}, existing: "-"}
 		machines, _, err := d.readExisting(t.Context(), file)
 		if err != nil {
 			return

@@ -17,22 +17,21 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 )
 
-// linting is one run of toml lint.
-type linting struct {
+// lintRun is one run of toml lint.
+type lintRun struct {
 	program
 	json   bool
 	strict bool
 	fix    bool
-	writing
-	// The apps are to be private.
-	private bool
+	writeFlags
+	private bool // whether the apps should be private
 
 	files, errors, warnings, infos int // so far; a file that cannot be read is an error
 }
 
 func tomlLintCommand(p program) *cobra.Command {
 	var stdin stdinName
-	l := linting{program: p}
+	l := lintRun{program: p}
 	c := &cobra.Command{
 		Use: "lint FILE...", Short: "Find what flyctl refuses or ignores in a fly.toml", Args: cobra.MinimumNArgs(1),
 		Long: `Find what flyctl refuses in a fly.toml, what it accepts but ignores, and what
@@ -56,9 +55,9 @@ With --fix, errors and warnings whose fix is unambiguous are fixed, unless flyct
 would then refuse more than before. The change is printed as a diff; --write
 saves it. FILE - is a filter, as for toml patch. Standard error lists the
 remaining findings, with the rows of the fixed file; the exit status depends on
-them. With --json, the line has the remaining findings, and "changed", "written", "diff", "changes", "sha256_before" and
-"sha256_after" as toml patch has; or {"file", "edit_error"} if nothing can be
-fixed.`,
+them. With --json, the line has the remaining findings and, as toml patch has,
+"changed", "written", "diff", "changes", "sha256_before" and "sha256_after"; or
+{"file", "edit_error"} if the file cannot be fixed.`,
 		Example: `  flycast-mcp toml lint fly.toml
   flycast-mcp toml lint --strict */fly.toml
   flycast-mcp toml lint --fix --write fly.toml
@@ -85,37 +84,37 @@ fixed.`,
 	f.BoolVar(&l.private, "private", false,
 		"for a private app: what Flycast callers cannot reach is a warning, not a note")
 	f.BoolVar(&l.fix, "fix", false, "apply fixes that are unambiguous, and print the diff")
-	l.writing.flags(c, "with --fix, write the fixed files")
+	l.writeFlags.flags(c, "with --fix, write the fixed files")
 	stdin.flag(c)
 	return c
 }
 
 // complete refuses flags that do not go together.
-func (l *linting) complete(paths []string) error {
+func (l *lintRun) complete(paths []string) error {
 	stdin := slices.Contains(paths, stdinPath)
 	switch {
 	case l.write && !l.fix:
 		return errors.New("--write works only with --fix")
 	case l.write && stdin:
-		return errors.New("--write needs files: what is read from standard input is printed")
+		return errors.New("--write needs files: with -, the fixed file goes to standard output")
 	case l.fix && stdin && !l.json && len(paths) > 1:
-		return errors.New("--fix prints standard input as it is to be: give - alone")
+		return errors.New("--fix prints the fixed standard input: give - alone")
 	}
-	return l.writing.complete()
+	return l.writeFlags.complete()
 }
 
-// linted is what --json prints of a file.
-type linted struct {
-	File       string         `json:"file"`
-	Findings   []lint.Finding `json:"findings"`
-	Errors     int            `json:"errors"`
-	Warnings   int            `json:"warnings"`
-	*rewritten                // by --fix
+// lintOutput is what --json prints of a file.
+type lintOutput struct {
+	File           string         `json:"file"`
+	Findings       []lint.Finding `json:"findings"`
+	Errors         int            `json:"errors"`
+	Warnings       int            `json:"warnings"`
+	*rewriteOutput                // by --fix
 }
 
-// lint reads one file and prints what there is to say. Its error is one of the
-// output, or the end of the run.
-func (l *linting) lint(ctx context.Context, file tomlArgument) error {
+// lint reads one file and prints its findings. It returns an error only if it
+// cannot print, or if the run was interrupted.
+func (l *lintRun) lint(ctx context.Context, file tomlArgument) error {
 	l.files++
 	parsed, err := l.readToml(ctx, file)
 	switch {
@@ -124,13 +123,13 @@ func (l *linting) lint(ctx context.Context, file tomlArgument) error {
 	case err != nil:
 		l.errors++
 		if l.json {
-			return l.printJSON(unread{file.title, loadError(err)})
+			return l.printJSON(loadFailure{file.title, loadError(err)})
 		}
 		return l.say(unreadable(file.title, err))
 	}
 	findings := l.findings(parsed)
 	if l.fix {
-		return l.mend(file, parsed, slices.DeleteFunc(findings, func(f lint.Finding) bool { return !mended(f) }))
+		return l.fixFile(file, parsed, slices.DeleteFunc(findings, func(f lint.Finding) bool { return !isFixable(f) }))
 	}
 	if l.json {
 		return l.printJSON(l.counted(file, findings, nil))
@@ -139,20 +138,20 @@ func (l *linting) lint(ctx context.Context, file tomlArgument) error {
 	return l.say(findingText(file.title, findings))
 }
 
-// findings are those of a file that is for a private app, or for any.
-func (l *linting) findings(file *flytoml.File) []lint.Finding {
+// findings lints a file, as one for a private app with --private.
+func (l *lintRun) findings(file *flytoml.File) []lint.Finding {
 	if l.private {
 		return lint.LintPrivate(file)
 	}
 	return lint.Lint(file)
 }
 
-// mended are the findings that --fix is about. A note is not: what it is about
-// works.
-func mended(f lint.Finding) bool { return f.Edit != nil && f.Severity != lint.SeverityInfo }
+// isFixable reports whether --fix applies to a finding. It leaves notes alone:
+// what they are about works.
+func isFixable(f lint.Finding) bool { return f.Edit != nil && f.Severity != lint.SeverityInfo }
 
-// mend fixes one file, and tells what is left.
-func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []lint.Finding) error {
+// fixFile fixes one file, and prints the findings that remain.
+func (l *lintRun) fixFile(file tomlArgument, parsed *flytoml.File, findings []lint.Finding) error {
 	edited, err := lint.Fix(parsed, findings)
 	if err == nil {
 		parsed, err = flytoml.Parse(parsed.Name(), edited.After)
@@ -161,16 +160,16 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []lint.
 		l.errors++
 		err = file.named(err)
 		if l.json {
-			return l.printJSON(notEdited{file.title, err.Error()})
+			return l.printJSON(editFailure{file.title, err.Error()})
 		}
 		return l.say(fmt.Sprintf("%s: error: cannot be fixed: %s [edit_error]\n", cli.Line(file.title),
 			cli.Line(err.Error())))
 	}
-	out, err := rewrite(file, &edited.Result, l.writing)
+	out, err := rewrite(file, &edited.Result, l.writeFlags)
 	if err != nil {
 		return err
 	}
-	left := l.counted(file, unmended(l.findings(parsed), edited.Left), &out)
+	left := l.counted(file, remainingFindings(l.findings(parsed), edited.Left), &out)
 	if l.json {
 		return l.printJSON(left)
 	}
@@ -181,15 +180,15 @@ func (l *linting) mend(file tomlArgument, parsed *flytoml.File, findings []lint.
 		l.tellRewritten(file, out)
 	}
 	text := findingText(file.title, left.Findings)
-	if slices.ContainsFunc(left.Findings, mended) {
+	if slices.ContainsFunc(left.Findings, isFixable) {
 		text += fmt.Sprintf("%s: --fix can fix more findings now: run it again on the fixed file\n", cli.Line(file.title))
 	}
 	return l.say(text)
 }
 
-// unmended are the findings about a mended file. Those that were left out of its
-// mending say so, and have no edit.
-func unmended(findings, left []lint.Finding) []lint.Finding {
+// remainingFindings are the findings about a fixed file. Those whose edit was left
+// out say so, and have no edit.
+func remainingFindings(findings, left []lint.Finding) []lint.Finding {
 	type cause struct{ code, path string }
 	skipped := make(map[cause]bool, len(left))
 	for _, finding := range left {
@@ -204,9 +203,9 @@ func unmended(findings, left []lint.Finding) []lint.Finding {
 	return findings
 }
 
-// counted is what --json prints of a file, and adds it to the sums.
-func (l *linting) counted(file tomlArgument, findings []lint.Finding, fixed *rewritten) linted {
-	out := linted{File: file.title, Findings: findings, rewritten: fixed}
+// counted makes what --json prints for a file, and adds its counts to the totals.
+func (l *lintRun) counted(file tomlArgument, findings []lint.Finding, fixed *rewriteOutput) lintOutput {
+	out := lintOutput{File: file.title, Findings: findings, rewriteOutput: fixed}
 	for _, finding := range findings {
 		n := max(finding.Count, 1)
 		switch finding.Severity {
@@ -226,7 +225,7 @@ func (l *linting) counted(file tomlArgument, findings []lint.Finding, fixed *rew
 	return out
 }
 
-// findingText are the findings for people: what, why and the cure.
+// findingText formats findings for people: what is wrong, why, and the fix.
 func findingText(title string, findings []lint.Finding) string {
 	var b strings.Builder
 	for _, f := range findings {
@@ -241,9 +240,9 @@ func findingText(title string, findings []lint.Finding) string {
 	return b.String()
 }
 
-// say prints what was found: on standard error where standard output has the
-// mended file, or the diff.
-func (l *linting) say(text string) error {
+// say prints findings: on standard error if standard output has the fixed file
+// or the diff.
+func (l *lintRun) say(text string) error {
 	w := l.stdout
 	if l.fix {
 		w = l.stderr
@@ -252,8 +251,8 @@ func (l *linting) say(text string) error {
 	return err
 }
 
-// unreadable is the line of a file that cannot be read, and what it holds at
-// the place.
+// unreadable formats the error of a file that cannot be read, with the line that
+// it is about.
 func unreadable(title string, err error) string {
 	var syntaxErr *syntax.Error
 	if !errors.As(err, &syntaxErr) {
@@ -280,8 +279,8 @@ func place(title string, row, column int) string {
 	return at
 }
 
-// verdict counts at the end, and is an error if the files do not pass.
-func (l *linting) verdict() error {
+// verdict prints the counts, and returns them as an error if the files fail.
+func (l *lintRun) verdict() error {
 	var found []string
 	for _, kind := range []struct {
 		n    int
@@ -292,7 +291,7 @@ func (l *linting) verdict() error {
 		}
 	}
 	if len(found) == 0 {
-		found = append(found, "nothing found")
+		found = append(found, "no findings")
 	}
 	summary := count(l.files, "file") + ": " + strings.Join(found, ", ")
 	if l.errors > 0 || l.strict && l.warnings > 0 {

@@ -17,7 +17,7 @@ func TestTomlLintJSON(t *testing.T) {
 	if code != 1 || len(lines) != 3 || !strings.Contains(stderr, "3 files: 1 error, ") {
 		t.Fatalf("exit code %d, %q\n%s", code, stderr, stdout)
 	}
-	var got linted
+	var got lintOutput
 	if err := json.Unmarshal([]byte(lines[0]), &got); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestTomlLintMany(t *testing.T) {
 	text := "[http_service]\ninternal_port = 80\n" +
 		"auto_start_machines = true\n" + strings.Repeat("[[http_service.checks]]\nzzz = 1\n", 3_000)
 	stdout, _, _ := runToml(nil, "lint", "--json", writeFile(t, "fly.toml", text))
-	var got linted
+	var got lintOutput
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || got.Warnings < 3_000 || len(got.Findings) > 1_003 {
 		t.Errorf("%d warnings, %d findings, %v", got.Warnings, len(got.Findings), err)
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// patching is one run of toml patch.
-type patching struct {
+// patchRun is one run of toml patch.
+type patchRun struct {
 	program
 	path         string
 	edit         edit.Request
@@ -27,14 +27,14 @@ type patching struct {
 	create       string
 	internalPort int
 
-	writing
+	writeFlags
 	check bool
 	json  bool
 }
 
 func tomlPatchCommand(p program) *cobra.Command {
 	var stdin stdinName
-	a := patching{program: p, edit: edit.Blueprint()}
+	a := patchRun{program: p, edit: edit.Blueprint()}
 	c := &cobra.Command{
 		Use: "patch FILE", Short: "Edit the services of a fly.toml for Flycast", Args: a.arguments,
 		Long: `Edit the services of a fly.toml for Flycast, as in Fly's blueprint for private
@@ -84,11 +84,12 @@ edited.`,
 			"repeatable, one for each such service")
 	f.StringVar(&a.edit.ConcurrencyType, "concurrency", "",
 		"unit of the limits: requests or connections (requests with --soft-limit)")
-	f.BoolVar(a.edit.ForceHTTPS, "force-https", *a.edit.ForceHTTPS, "redirect plain HTTP, which Flycast clients speak")
+	f.BoolVar(a.edit.ForceHTTPS, "force-https", *a.edit.ForceHTTPS,
+		"redirect plain HTTP to HTTPS, which Flycast clients cannot follow")
 	f.StringVar(&a.create, "create", "", "add a service to a file without one that Fly Proxy reaches: `http|tcp`")
 	f.Lookup("create").NoOptDefVal = plan.CreateHTTP
 	f.IntVar(&a.internalPort, "internal-port", 0, "port the app listens on, for --create")
-	a.writing.flags(c, "write the file")
+	a.writeFlags.flags(c, "write the file")
 	f.BoolVar(&a.check, "check", false, "write nothing, and fail if there is something to change")
 	f.BoolVar(&a.json, "json", false, "print a JSON object")
 	stdin.flag(c)
@@ -98,7 +99,7 @@ edited.`,
 
 // arguments takes the one file. A word behind --create, which may stand alone,
 // comes here as another argument.
-func (a *patching) arguments(c *cobra.Command, args []string) error {
+func (a *patchRun) arguments(c *cobra.Command, args []string) error {
 	i := slices.IndexFunc(args, func(arg string) bool { return arg == plan.CreateHTTP || arg == plan.CreateTCP })
 	if len(args) == 2 && i >= 0 && c.Flags().Changed("create") && a.create == plan.CreateHTTP {
 		a.create = args[i]
@@ -111,8 +112,8 @@ func (a *patching) arguments(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// complete makes the edit out of the flags.
-func (a *patching) complete(c *cobra.Command) error {
+// complete builds the edit from the flags.
+func (a *patchRun) complete(c *cobra.Command) error {
 	autostop, err := machine.ParseAutostop(a.autostop)
 	if err != nil {
 		return fmt.Errorf("--autostop %q must be one of stop, suspend, off", a.autostop)
@@ -143,15 +144,15 @@ func (a *patching) complete(c *cobra.Command) error {
 		a.edit.Create = &edit.Create{InternalPort: a.internalPort, TCP: a.create == plan.CreateTCP}
 	}
 	if a.write && a.path == stdinPath {
-		return errors.New("--write needs a file: what is read from standard input is printed")
+		return errors.New("--write needs a file: with -, the edited file goes to standard output")
 	}
-	return a.writing.complete()
+	return a.writeFlags.complete()
 }
 
-func (a *patching) run(ctx context.Context, file tomlArgument) error {
+func (a *patchRun) run(ctx context.Context, file tomlArgument) error {
 	parsed, err := a.readToml(ctx, file)
 	if err != nil {
-		return a.refuse(unread{LoadError: loadError(err)}, err)
+		return a.refuse(loadFailure{LoadError: loadError(err)}, err)
 	}
 	edited, err := edit.Apply(parsed, a.edit)
 	if err != nil {
@@ -162,13 +163,13 @@ func (a *patching) run(ctx context.Context, file tomlArgument) error {
 		if unnamed := (*edit.UnnamedGroupsError)(nil); errors.As(err, &unnamed) {
 			err = fmt.Errorf("%w: --group NAME", err)
 		}
-		return a.refuse(notEdited{EditError: err.Error()}, err)
+		return a.refuse(editFailure{EditError: err.Error()}, err)
 	}
 	result, err := flytoml.Parse(parsed.Name(), edited.After)
 	if err != nil {
 		return err
 	}
-	out, err := rewrite(file, edited, a.writing)
+	out, err := rewrite(file, edited, a.writeFlags)
 	if err != nil {
 		return err
 	}
@@ -188,48 +189,47 @@ func (a *patching) run(ctx context.Context, file tomlArgument) error {
 	return nil
 }
 
-// refuse gives err, and prints it as an object too for --json.
-func (a *patching) refuse(object any, err error) error {
+// refuse returns err, and with --json also prints object.
+func (a *patchRun) refuse(object any, err error) error {
 	if a.json && !errors.Is(err, cli.ErrInterrupted) {
 		return errors.Join(a.printJSON(object), err)
 	}
 	return err
 }
 
-// print prints what the command was run for: the object, the diff, or standard
-// input as it is to be.
-func (a *patching) print(file tomlArgument, out rewritten, after []byte) error {
+// print prints the result: the object, the diff, or the edited standard input.
+func (a *patchRun) print(file tomlArgument, out rewriteOutput, after []byte) error {
 	if a.json {
 		return a.printJSON(out)
 	}
 	return a.printRewritten(file, out, after, a.check)
 }
 
-// tell says on standard error what was done, and what was not.
-func (a *patching) tell(file tomlArgument, parsed, result *flytoml.File, out rewritten) {
+// tell prints on standard error what was done, and what was not.
+func (a *patchRun) tell(file tomlArgument, parsed, result *flytoml.File, out rewriteOutput) {
 	title := cli.Line(file.title)
 	if out.InvalidReason != "" {
 		fmt.Fprintf(a.stderr, "%s: flyctl refuses this file: %s; `flycast-mcp toml lint` says where\n", title,
 			cli.Line(refusal(out.invalid.Error())))
 	}
-	if file.path != stdinPath { // a filter says only what it did not do
+	if file.path != stdinPath { // a filter reports only what it did not do
 		a.tellComments(file, out)
 	}
 	switch {
 	case out.Changed:
 		a.tellRewritten(file, out)
 	case out.InvalidReason != "":
-		fmt.Fprintf(a.stderr, "%s: nothing to change in its services\n", title)
+		fmt.Fprintf(a.stderr, "%s: nothing to do: the services need no change\n", title)
 	case !parsed.HasService():
 		fmt.Fprintf(a.stderr,
-			"%s: there is no service, so nothing to do; --create http --internal-port PORT adds one\n", title)
+			"%s: nothing to do: the file has no service; --create http --internal-port PORT adds one\n", title)
 	case !parsed.HasService(a.edit.Groups...):
-		fmt.Fprintf(a.stderr, "%s: no service is of the process group %s, so nothing to do\n", title,
+		fmt.Fprintf(a.stderr, "%s: nothing to do: no service is for the process group %s\n", title,
 			cli.Line(strings.Join(a.edit.Groups, ", ")))
-	case len(out.Remarks) > 0 || len(tlsAlone(result)) > 0:
+	case len(out.Remarks) > 0 || len(tlsOnlyFindings(result)) > 0:
 		fmt.Fprintf(a.stderr, "%s: nothing to do\n", title)
 	default:
-		fmt.Fprintf(a.stderr, "%s: the services are already set up, nothing to do\n", title)
+		fmt.Fprintf(a.stderr, "%s: nothing to do: the services are already set up\n", title)
 	}
 	for _, r := range out.Remarks {
 		follows := r.Code == edit.RemarkInternalCallers || r.Code == edit.RemarkUDPBeside
@@ -242,18 +242,18 @@ func (a *patching) tell(file tomlArgument, parsed, result *flytoml.File, out rew
 		}
 		fmt.Fprintf(a.stderr, "%s: note: %s\n", title, text)
 	}
-	for _, f := range tlsAlone(result) {
+	for _, f := range tlsOnlyFindings(result) {
 		fmt.Fprintf(a.stderr, "%s:%d: note: %s; --plain-port N adds a port without TLS\n", title, f.Row, f.What)
 	}
 }
 
-// tlsAlone are the findings about services that private callers cannot reach for
-// want of a certificate, which only --plain-port changes.
-func tlsAlone(file *flytoml.File) []lint.Finding {
+// tlsOnlyFindings are the findings about services that private callers cannot reach
+// because every port requires TLS. Only --plain-port changes that.
+func tlsOnlyFindings(file *flytoml.File) []lint.Finding {
 	return slices.DeleteFunc(lint.LintPrivate(file), func(f lint.Finding) bool { return f.Code != lint.FindingTLSOnly })
 }
 
-// refusal is the first line of flyctl's text that says why it refuses a file.
+// refusal returns the first line of flyctl's text that says why it refuses a file.
 func refusal(text string) string {
 	_, text, _ = strings.Cut(text, "\n") // behind "Validating fly.toml"
 	for line := range strings.Lines(text) {

@@ -86,7 +86,7 @@ func TestTomlPatchRefuses(t *testing.T) {
 		{"fly.toml", unpatched, []string{"--internal-port", "80"}, "works only with --create", ""},
 		{"fly.toml", unpatched, []string{"--autostop", "true"}, "must be one of stop, suspend, off", ""},
 		{"fly.toml", unpatched, []string{"--check"}, "none of the others can be", ""},
-		{"fly.toml", unpatched, []string{"--name", "x"}, "--name is for standard input", ""},
+		{"fly.toml", unpatched, []string{"--name", "x"}, "--name works only with standard input", ""},
 		{"fly.conf", unpatched, nil, "Nothing was written", ""},
 	} {
 		path := writeFile(t, tt.name, tt.text)
@@ -140,7 +140,7 @@ func TestTomlPatchJSON(t *testing.T) {
 		{[]string{"--check"}, 0, false, false},
 	} {
 		stdout, stderr, code := runToml(nil, append([]string{"patch", path, "--json"}, tt.flags...)...)
-		var got rewritten
+		var got rewriteOutput
 		if err := json.Unmarshal([]byte(stdout), &got); err != nil {
 			t.Fatalf("%v: %v in %q", tt.flags, err, stdout)
 		}

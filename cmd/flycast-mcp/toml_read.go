@@ -25,7 +25,7 @@ const stdinPath = "-"
 // tomlArgument is a file as the command line names it.
 type tomlArgument struct {
 	path  string // or stdinPath
-	title string // what it is called in what is printed
+	title string // its name in output
 }
 
 // stdinName is the flag that names standard input.
@@ -33,16 +33,16 @@ type stdinName string
 
 func (n *stdinName) flag(c *cobra.Command) {
 	c.Flags().StringVar((*string)(n), "name", "fly.toml",
-		"what standard input is called; the end of the `NAME` tells the format: fly.json, fly.yaml")
+		"name of standard input; the end of the `NAME` gives the format: fly.json, fly.yaml")
 }
 
-// arguments are the files that a command line names.
+// arguments returns the files that a command line names.
 func (n stdinName) arguments(c *cobra.Command, paths []string) ([]tomlArgument, error) {
 	if err := stdinOnce(paths...); err != nil {
 		return nil, err
 	}
 	if c.Flags().Changed("name") && !slices.Contains(paths, stdinPath) {
-		return nil, errors.New("--name is for standard input (-)")
+		return nil, errors.New("--name works only with standard input (-)")
 	}
 	files := make([]tomlArgument, len(paths))
 	for i, path := range paths {
@@ -54,11 +54,11 @@ func (n stdinName) arguments(c *cobra.Command, paths []string) ([]tomlArgument, 
 	return files, nil
 }
 
-// stdinOnce refuses paths of which several are standard input.
+// stdinOnce returns an error if more than one path is standard input.
 func stdinOnce(paths ...string) error {
 	first := slices.Index(paths, stdinPath)
 	if first >= 0 && slices.Contains(paths[first+1:], stdinPath) {
-		return errors.New("standard input (-) can be read once only")
+		return errors.New("standard input (-) can be read only once")
 	}
 	return nil
 }
@@ -75,9 +75,9 @@ func (p program) readToml(ctx context.Context, file tomlArgument) (*flytoml.File
 	return parsed, file.named(err)
 }
 
-// besideUs lets a file's conversion read the files that it names in the working
-// directory, which is where flyctl looks for them, but none outside it.
-func besideUs(file *flytoml.File) (*flytoml.File, func()) {
+// withWorkingDirectory lets the conversion of a file read the files that it names.
+// They are read from the working directory, as flyctl does, and never from outside it.
+func withWorkingDirectory(file *flytoml.File) (*flytoml.File, func()) {
 	root, err := os.OpenRoot(".")
 	if err != nil {
 		return file, func() {} // the conversion refuses such files by name
@@ -85,7 +85,7 @@ func besideUs(file *flytoml.File) (*flytoml.File, func()) {
 	return file.WithFiles(root.FS()), func() { root.Close() }
 }
 
-// named gives an error about a place in the file the file's full name.
+// named puts the full name of the file into an error about a place in it.
 func (a tomlArgument) named(err error) error {
 	var syntaxErr *syntax.Error
 	if !errors.As(err, &syntaxErr) {
@@ -96,14 +96,13 @@ func (a tomlArgument) named(err error) error {
 	return &full
 }
 
-// readInput reads a regular file or standard input, and no more of it than it
-// may have.
+// readInput reads a regular file or standard input of at most limit bytes.
 func (p program) readInput(ctx context.Context, path, title string, limit int64) ([]byte, error) {
 	title = cli.Line(title)
 	if path == stdinPath {
 		return p.readStdin(ctx, title, limit)
 	}
-	info, err := os.Stat(path) // first: to open a pipe would wait for its other end
+	info, err := os.Stat(path) // first, as opening a pipe would wait for its other end
 	switch {
 	case err != nil:
 		return nil, about(title, err)
@@ -123,8 +122,8 @@ func (p program) readInput(ctx context.Context, path, title string, limit int64)
 	return readLimited(f, title, limit)
 }
 
-// readStdin gives up when ctx ends: the read cannot be ended, and is left
-// behind.
+// readStdin reads standard input, and gives up when ctx ends. The read cannot be
+// canceled, so its goroutine may outlive the call.
 func (p program) readStdin(ctx context.Context, title string, limit int64) ([]byte, error) {
 	type input struct {
 		data []byte
@@ -155,11 +154,10 @@ func readLimited(r io.Reader, title string, limit int64) ([]byte, error) {
 }
 
 func tooLarge(title string, limit int64) error {
-	return fmt.Errorf("%s has more than the %d bytes allowed", title, limit)
+	return fmt.Errorf("%s is larger than the %d bytes allowed", title, limit)
 }
 
-// about says which file an error of the system is about, without the
-// operation.
+// about adds the file to a system error, and removes the operation.
 func about(title string, err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

@@ -17,22 +17,22 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
-// rewritten is what --json prints of an edited file.
-type rewritten struct {
-	Changed bool             `json:"changed"`
-	Written bool             `json:"written"`
-	Diff    string           `json:"diff"`
-	Changes []rewrittenValue `json:"changes"`
-	Remarks []rewriteRemark  `json:"remarks,omitempty"`
-	Before  string           `json:"sha256_before"`
-	After   string           `json:"sha256_after"`
+// rewriteOutput is what --json prints for an edited file.
+type rewriteOutput struct {
+	Changed bool            `json:"changed"`
+	Written bool            `json:"written"`
+	Diff    string          `json:"diff"`
+	Changes []rewriteChange `json:"changes"`
+	Remarks []rewriteRemark `json:"remarks,omitempty"`
+	Before  string          `json:"sha256_before"`
+	After   string          `json:"sha256_after"`
 
-	// Why flyctl refuses the file as it is to be, for toml patch.
+	// Why flyctl refuses the edited file; only for toml patch.
 	InvalidReason string `json:"invalid_reason,omitempty"`
 	invalid       *flytoml.InvalidError
 }
 
-// rewriteRemark is what an edit left alone, or what follows from it.
+// rewriteRemark is something that an edit left alone, or a consequence of it.
 type rewriteRemark struct {
 	Code   string   `json:"code"`
 	Groups []string `json:"groups,omitempty"`
@@ -40,45 +40,45 @@ type rewriteRemark struct {
 	Fix    string   `json:"fix,omitempty"`
 }
 
-type rewrittenValue struct {
+type rewriteChange struct {
 	Path   string   `json:"path"`
 	Before string   `json:"before"` // empty if it was added
 	After  string   `json:"after"`
 	Row    int      `json:"row"` // of the edited file
 	Groups []string `json:"groups"`
-	// What the file says of the value that was replaced.
+	// The comment in the file about the replaced value.
 	Comment string `json:"comment,omitempty"`
 }
 
-// notEdited is what --json prints of a file that cannot be edited.
-type notEdited struct {
+// editFailure is what --json prints for a file that cannot be edited.
+type editFailure struct {
 	File      string `json:"file,omitempty"`
 	EditError string `json:"edit_error"`
 }
 
-// writing says whether an edited file is written, and whether one that is
-// read-only is written too.
-type writing struct{ write, force bool }
+// writeFlags say whether to write an edited file, and whether to write it even if
+// it is read-only.
+type writeFlags struct{ write, force bool }
 
-func (w *writing) flags(c *cobra.Command, write string) {
+func (w *writeFlags) flags(c *cobra.Command, write string) {
 	c.Flags().BoolVar(&w.write, "write", false, write)
-	c.Flags().BoolVar(&w.force, "force", false, "write a file that is read-only too, with --write")
+	c.Flags().BoolVar(&w.force, "force", false, "with --write, also write a read-only file")
 }
 
-func (w writing) complete() error {
+func (w writeFlags) complete() error {
 	if w.force && !w.write {
-		return errors.New("--force is for --write")
+		return errors.New("--force works only with --write")
 	}
 	return nil
 }
 
-// rewrite tells what an edit changes, and writes it if that is wanted and there
-// is something to write.
-func rewrite(file tomlArgument, edited *edit.Result, w writing) (rewritten, error) {
-	out := rewritten{
+// rewrite describes what an edit changes and, with --write, writes the file if
+// anything changed.
+func rewrite(file tomlArgument, edited *edit.Result, w writeFlags) (rewriteOutput, error) {
+	out := rewriteOutput{
 		Changed: len(edited.Changes) > 0,
 		Diff:    edited.Diff(cli.Line(file.title)),
-		Changes: make([]rewrittenValue, len(edited.Changes)),
+		Changes: make([]rewriteChange, len(edited.Changes)),
 		Before:  digest(edited.Before),
 		After:   digest(edited.After),
 	}
@@ -86,7 +86,7 @@ func rewrite(file tomlArgument, edited *edit.Result, w writing) (rewritten, erro
 		out.Remarks = append(out.Remarks, rewriteRemark{r.Code, r.Groups, r.What, r.Fix})
 	}
 	for i, change := range edited.Changes {
-		out.Changes[i] = rewrittenValue{change.Path, change.Before, change.After, change.Row, change.Groups, change.Comment}
+		out.Changes[i] = rewriteChange{change.Path, change.Before, change.After, change.Row, change.Groups, change.Comment}
 		if change.Groups == nil {
 			out.Changes[i].Groups = []string{}
 		}
@@ -97,18 +97,19 @@ func rewrite(file tomlArgument, edited *edit.Result, w writing) (rewritten, erro
 	err := replace(file.path, edited.Before, edited.After, w.force)
 	switch {
 	case errors.Is(err, roots.ErrReadOnly):
-		return rewritten{},
-			fmt.Errorf("%s is read-only. Nothing was written; --force writes it, and leaves it read-only", cli.Line(file.title))
+		return rewriteOutput{},
+			fmt.Errorf("%s is read-only. Nothing was written; --force writes it anyway, and leaves it read-only",
+				cli.Line(file.title))
 	case err != nil:
-		return rewritten{}, fmt.Errorf("%w. Nothing was written", err)
+		return rewriteOutput{}, fmt.Errorf("%w. Nothing was written", err)
 	}
 	out.Written = true
 	return out, nil
 }
 
-// printRewritten prints the diff, or of standard input the file as it is to be
-// unless the diff alone is wanted.
-func (p program) printRewritten(file tomlArgument, out rewritten, after []byte, diff bool) error {
+// printRewritten prints the diff or, for standard input, the edited file unless
+// diff is set.
+func (p program) printRewritten(file tomlArgument, out rewriteOutput, after []byte, diff bool) error {
 	text := out.Diff
 	if file.path == stdinPath && !diff {
 		text = string(after)
@@ -117,9 +118,9 @@ func (p program) printRewritten(file tomlArgument, out rewritten, after []byte, 
 	return err
 }
 
-// tellComments says on standard error what the file says of the values that are
-// replaced: the person who wrote it may have had a reason.
-func (p program) tellComments(file tomlArgument, out rewritten) {
+// tellComments prints on standard error the comments on values that are replaced:
+// the person who wrote them may have had a reason.
+func (p program) tellComments(file tomlArgument, out rewriteOutput) {
 	for _, change := range out.Changes {
 		if change.Comment != "" {
 			fmt.Fprintf(p.stderr, "%s:%d: %s was %s, and a comment there says %s\n", cli.Line(file.title), change.Row,
@@ -128,20 +129,20 @@ func (p program) tellComments(file tomlArgument, out rewritten) {
 	}
 }
 
-// tellRewritten says on standard error what was done with the changes. Of a
-// filter there is nothing to say.
-func (p program) tellRewritten(file tomlArgument, out rewritten) {
+// tellRewritten prints on standard error whether the changes were written. It
+// prints nothing for a filter.
+func (p program) tellRewritten(file tomlArgument, out rewriteOutput) {
 	title, changes := cli.Line(file.title), count(len(out.Changes), "change")
 	switch {
 	case out.Written:
-		fmt.Fprintf(p.stderr, "%s: written, with %s\n", title, changes)
+		fmt.Fprintf(p.stderr, "%s: wrote %s\n", title, changes)
 	case file.path != stdinPath:
-		fmt.Fprintf(p.stderr, "%s: %s to make; nothing was written, --write does that\n", title, changes)
+		fmt.Fprintf(p.stderr, "%s: %s to make; nothing was written, use --write to save\n", title, changes)
 	}
 }
 
-// replace writes a file that still holds before. Of a symbolic link the file it
-// leads to is written, and the link stays.
+// replace writes a file if it still holds before. It follows a symbolic link, and
+// keeps the link.
 func replace(path string, before, after []byte, force bool) error {
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil {

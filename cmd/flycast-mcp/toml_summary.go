@@ -12,16 +12,16 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/columns"
 )
 
-// none stands in a table for what a configuration does not say.
+// none stands in a table for a value that a configuration does not set.
 const none = "-"
 
-// widest is where a column of free text is broken.
+// widest is the width at which a column of free text wraps.
 const widest = 48
 
-// summaryOf shows configurations as two tables: the process groups, and their
-// services. Values of env and headers are not in it. It is empty if no group
+// summaryOf formats configurations as two tables: the process groups, and their
+// services. It does not contain values of env and headers. It is empty if no group
 // could be converted.
-func summaryOf(c converted) (string, error) {
+func summaryOf(c convertOutput) (string, error) {
 	groups := columns.New("GROUP", "SIZE", "COMMAND", "MOUNTS", "CHECKS", "ENV")
 	groups.Limit(widest, "COMMAND")
 	services := columns.New("GROUP", "PORTS", "INTERNAL PORT", "AUTOSTOP", "AUTOSTART", "MIN", "CHECKS")
@@ -91,7 +91,7 @@ func autostopText(a *machine.Autostop) string {
 	return a.String()
 }
 
-// sizeText is a size in Fly's words: shared-cpu-1x, 256 MB.
+// sizeText formats a size as Fly names it: shared-cpu-1x, 256 MB.
 func sizeText(g *machine.Guest) string {
 	if g == nil {
 		return none
@@ -103,7 +103,7 @@ func sizeText(g *machine.Guest) string {
 	return cli.Line(text)
 }
 
-// commandText is what the Machine runs, as far as it is not the image's own.
+// commandText formats the command that replaces the one of the image.
 func commandText(config machine.Config) (string, error) {
 	var init struct {
 		Exec       []string `json:"exec"`

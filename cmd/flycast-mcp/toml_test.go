@@ -60,7 +60,7 @@ func TestTomlReadsNoMoreThanItMay(t *testing.T) {
 	} {
 		stdin := &endless{}
 		stdout, stderr, code := runToml(stdin, args...)
-		if text := stdout + stderr; code != 1 || !strings.Contains(text, "more than the") {
+		if text := stdout + stderr; code != 1 || !strings.Contains(text, "larger than the") {
 			t.Errorf("%q: exit code %d, %s", args, code, text)
 		}
 		if limit := maxMachine * 2; stdin.read > limit {

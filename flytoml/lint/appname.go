@@ -8,8 +8,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 )
 
-// placeholder and template match the names that examples and templates have in
-// place of an app's.
+// placeholder and template match names that stand for an app name in examples and
+// templates.
 var (
 	placeholder = regexp.MustCompile(
 		`(?i)^((my|your|the|some)[-_ ]?((fly|cool|awesome|new)[-_ ` +
@@ -19,8 +19,8 @@ var (
 	template = regexp.MustCompile(`^\$|^\{.*\}$|\$\{|\$\(|\{\{|<[^>]*>|%[A-Za-z_]+%|%\(|^@.*@$|^__.*__$`)
 )
 
-// appName looks at the name of the app.
-func (l *linter) appName(root spot) {
+// checkAppName looks at the name of the app.
+func (l *linter) checkAppName(root spot) {
 	app := l.under(root, "app")
 	name, ok := app.value.(string)
 	if !ok || name == "" {

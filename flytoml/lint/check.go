@@ -12,12 +12,12 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// serviceChecks looks at the checks of one service.
-func (l *linter) serviceChecks(s serviceAt) {
+// checkServiceChecks looks at the checks of one service.
+func (l *linter) checkServiceChecks(s serviceAt) {
 	list := l.under(s.spot, "tcp_checks")
 	for i, check := range s.TCPChecks {
 		if check != nil {
-			l.serviceCheck(l.item(list, i), "TCP", check.Interval, check.Timeout, check.GracePeriod)
+			l.checkServiceCheck(l.item(list, i), "TCP", check.Interval, check.Timeout, check.GracePeriod)
 		}
 	}
 	list = l.under(s.spot, "http_checks")
@@ -29,9 +29,9 @@ func (l *linter) serviceChecks(s serviceAt) {
 			continue
 		}
 		at := l.item(list, i)
-		l.serviceCheck(at, "HTTP", check.Interval, check.Timeout, check.GracePeriod)
+		l.checkServiceCheck(at, "HTTP", check.Interval, check.Timeout, check.GracePeriod)
 		if check.HTTPPath != nil {
-			l.slash(l.under(at, "path"), *check.HTTPPath, "the check")
+			l.checkSlash(l.under(at, "path"), *check.HTTPPath, "the check")
 		}
 		if check.HTTPMethod != nil && *check.HTTPMethod != strings.ToUpper(*check.HTTPMethod) {
 			method := l.under(at, "method")
@@ -40,7 +40,7 @@ func (l *linter) serviceChecks(s serviceAt) {
 				fmt.Sprintf("the check sends the method %s as it is written", excerpt.Quote(*check.HTTPMethod)),
 				"HTTP methods are in upper case; flyctl converts only those of top-level [checks]", "write " +
 					excerpt.Quote(capitals)})
-			if plainWord(capitals) {
+			if isPlainWord(capitals) {
 				finding.Edit = replaceValue(method, l.quoted(method, capitals))
 			}
 		}
@@ -53,21 +53,21 @@ func (l *linter) serviceChecks(s serviceAt) {
 			})
 		}
 	}
-	l.machineChecks(l.under(s.spot, "machine_checks"), s.MachineChecks)
+	l.checkMachineChecks(l.under(s.spot, "machine_checks"), s.MachineChecks)
 }
 
-// plainWord tells words in capitals, which stand in quotes as they are.
-func plainWord(s string) bool {
+// isPlainWord reports whether s has capital letters only, which need no escapes.
+func isPlainWord(s string) bool {
 	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
-func (l *linter) machineChecks(list spot, checks []*flytoml.ServiceMachineCheck) {
+func (l *linter) checkMachineChecks(list spot, checks []*flytoml.ServiceMachineCheck) {
 	for i, check := range checks {
 		if check == nil {
 			continue
 		}
 		at := l.item(list, i)
-		l.duration(l.under(at, "kill_timeout"), check.KillTimeout)
+		l.checkDuration(l.under(at, "kill_timeout"), check.KillTimeout)
 		if len(check.Command) == 0 {
 			l.error(FindingCheckCommand, at, message{
 				"the machine check has no command",
@@ -77,8 +77,8 @@ func (l *linter) machineChecks(list spot, checks []*flytoml.ServiceMachineCheck)
 	}
 }
 
-// serviceCheck looks at the durations of a check.
-func (l *linter) serviceCheck(at spot, kind string, interval, timeout, grace *flytoml.Duration) {
+// checkServiceCheck checks the durations of a health check.
+func (l *linter) checkServiceCheck(at spot, kind string, interval, timeout, grace *flytoml.Duration) {
 	fields := []struct {
 		key string
 		d   *flytoml.Duration
@@ -86,7 +86,7 @@ func (l *linter) serviceCheck(at spot, kind string, interval, timeout, grace *fl
 	sane := true
 	for i, field := range fields {
 		place := l.under(at, field.key)
-		if !l.duration(place, field.d) {
+		if !l.checkDuration(place, field.d) {
 			sane = false
 			continue
 		}
@@ -109,11 +109,11 @@ func (l *linter) serviceCheck(at spot, kind string, interval, timeout, grace *fl
 		}
 	}
 	if sane {
-		l.overlap(at, interval, timeout)
+		l.checkTimeout(at, interval, timeout)
 	}
 }
 
-func (l *linter) overlap(at spot, interval, timeout *flytoml.Duration) {
+func (l *linter) checkTimeout(at spot, interval, timeout *flytoml.Duration) {
 	if interval != nil && timeout != nil && *timeout > *interval {
 		l.warn(FindingCheckTimeout, l.under(at, "timeout"), message{
 			fmt.Sprintf("the timeout of %s is longer than the interval of %s", timeout, interval),
@@ -122,30 +122,30 @@ func (l *linter) overlap(at spot, interval, timeout *flytoml.Duration) {
 	}
 }
 
-// topChecks looks at [checks].
-func (l *linter) topChecks(root spot) {
+// checkTopLevelChecks looks at [checks].
+func (l *linter) checkTopLevelChecks(root spot) {
 	spots := l.checks(root)
 	for _, name := range slices.Sorted(maps.Keys(l.def.Checks)) {
 		check, at := l.def.Checks[name], spots[name]
 		if check == nil {
 			continue
 		}
-		sane := l.duration(l.under(at, "interval"), check.Interval)
-		sane = l.duration(l.under(at, "timeout"), check.Timeout) && sane
-		l.duration(l.under(at, "grace_period"), check.GracePeriod)
+		sane := l.checkDuration(l.under(at, "interval"), check.Interval)
+		sane = l.checkDuration(l.under(at, "timeout"), check.Timeout) && sane
+		l.checkDuration(l.under(at, "grace_period"), check.GracePeriod)
 		only := &flytoml.Definition{Checks: map[string]*flytoml.ToplevelCheck{name: check}}
 		if _, refused := only.Verdict(); sane && !refused { // what flyctl refuses is told elsewhere
-			l.overlap(at, check.Interval, check.Timeout)
+			l.checkTimeout(at, check.Interval, check.Timeout)
 		}
 		if check.Port != nil && !machine.IsPort(*check.Port) {
-			l.portRange(l.under(at, "port"), *check.Port)
+			l.reportPortRange(l.under(at, "port"), *check.Port)
 		}
 	}
 }
 
-// duration looks at how a duration is written; d is what flyctl made of it.
-// false says that it cannot have been meant so.
-func (l *linter) duration(s spot, d *flytoml.Duration) bool {
+// checkDuration checks how a duration is written; d is how flyctl reads it. It
+// returns false if the author cannot have meant that value.
+func (l *linter) checkDuration(s spot, d *flytoml.Duration) bool {
 	const why = "a number without a unit means milliseconds in [checks] and under [[services]], seconds in " +
 		"kill_timeout, and nanoseconds everywhere else"
 	var n float64

@@ -102,7 +102,7 @@ func lintCodes(t *testing.T) string {
 }
 
 // givenSeverities are the severities that the rules give each constant, the
-// worst first: they call error, warn or info with it, several, which warns, or
+// worst first: they call error, warn or info with it, reportSeveral, which warns, or
 // flycast or add with a severity that depends.
 func givenSeverities(t *testing.T) map[string][]Severity {
 	paths, err := filepath.Glob("*.go")
@@ -111,7 +111,8 @@ func givenSeverities(t *testing.T) map[string][]Severity {
 	}
 	levels := map[string][]Severity{
 		"error": {SeverityError}, "warn": {SeverityWarning}, "info": {SeverityInfo},
-		"several": {SeverityWarning}, "add": {SeverityWarning, SeverityInfo}, "flycast": {SeverityWarning, SeverityInfo},
+		"reportSeveral": {SeverityWarning}, "add": {SeverityWarning, SeverityInfo}, "flycast": {SeverityWarning,
+			SeverityInfo},
 	}
 	given := map[string][]Severity{
 		"FindingMore": {SeverityError, SeverityWarning, SeverityInfo}, // that of what it stands for

@@ -22,9 +22,9 @@ func (s Severity) rank() int {
 }
 
 // Finding is something in a file that flyctl refuses, that flyctl accepts
-// although it does not do what it says, or that does not work over Flycast. Text from the file is
-// quoted and shortened in What, Why and Fix;
-// values of env, headers and files are never in them.
+// although it does not do what it says, or that does not work over Flycast. What,
+// Why and Fix quote and shorten text from the file, and never contain values of
+// env, headers and files.
 type Finding struct {
 	Code     string    `json:"code"`             // one of the Finding… constants
 	Severity Severity  `json:"severity"`         //

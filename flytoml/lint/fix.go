@@ -10,23 +10,22 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// Fixed is what became of a file.
+// Fixed is the result of [Fix].
 type Fixed struct {
 	edit.Result
-	Left []Finding // whose edit would have made the file worse
+	Left []Finding // findings whose edit would have made the file worse
 }
 
-// Fix applies the edits of findings that [Lint] made of this file; those
-// without an edit are left alone. The file itself does not change.
+// Fix applies the edits of findings that [Lint] returned for this file. It ignores
+// findings without an edit, and does not change f.
 //
-// The result is read again, and no edit makes the file worse: a key with its
-// right name brings to life what stands behind it, and where flyctl would then
-// refuse the file, or could not convert it, the edit is left out (see
-// [Fixed.Left]). It takes time to find such edits among others; in large files
-// with many of them some others are left out too.
+// Fix reads the result again, and no edit makes the file worse. A renamed key
+// starts to take effect; if flyctl would then refuse the file, or could not convert
+// it, Fix leaves out the edit (see [Fixed.Left]). The search for such edits is
+// limited, so in a large file with many of them it may leave out other edits too.
 //
-// The error is [edit.ErrUnintended] if two edits overlap or lie outside of the file, or if
-// a finding that an edit was for is still there.
+// The error is [edit.ErrUnintended] if two edits overlap or lie outside the file,
+// or if a finding is still there after its edit.
 func Fix(f *flytoml.File, findings []Finding) (*Fixed, error) {
 	refuse := func(reason string) (*Fixed, error) {
 		return nil, fmt.Errorf("%s: %w: %s", f.Name(), edit.ErrUnintended, reason)
@@ -48,7 +47,7 @@ func Fix(f *flytoml.File, findings []Finding) (*Fixed, error) {
 			values = append(values, finding)
 		}
 	}
-	if overlap(slices.Concat(values, names)) {
+	if overlaps(slices.Concat(values, names)) {
 		return refuse("two edits overlap")
 	}
 	x := &fixer{file: f, tries: min(max(maxFixed/max(size, 1), 10), 200), now: outcomeOf(f)}
@@ -64,20 +63,20 @@ func Fix(f *flytoml.File, findings []Finding) (*Fixed, error) {
 			return refuse("a finding is still there after its edit: " + finding.What)
 		}
 	}
-	return &Fixed{*with(f, x.kept), x.left}, nil
+	return &Fixed{*applyEdits(f, x.kept), x.left}, nil
 }
 
-// The most bytes that are read again to find the edits that do harm.
+// maxFixed is the most bytes that are read again to find harmful edits.
 const maxFixed = 8 << 20
 
-// cause is what a finding is known by, in a file and in its edited version.
+// cause identifies a finding in a file and in its edited version.
 type cause struct{ code, path string }
 
 func (f Finding) cause() cause { return cause{f.Code, f.Path} }
 
 func byOffset(a, b Finding) int { return cmp.Compare(a.Edit.Offset, b.Edit.Offset) }
 
-func overlap(findings []Finding) bool {
+func overlaps(findings []Finding) bool {
 	slices.SortStableFunc(findings, byOffset)
 	for i := 1; i < len(findings); i++ {
 		if last := findings[i-1].Edit; findings[i].Edit.Offset < last.Offset+last.Length {
@@ -87,8 +86,8 @@ func overlap(findings []Finding) bool {
 	return false
 }
 
-// with is the file with the edits of findings, which do not overlap.
-func with(f *flytoml.File, findings []Finding) *edit.Result {
+// applyEdits returns the file with the edits of findings, which must not overlap.
+func applyEdits(f *flytoml.File, findings []Finding) *edit.Result {
 	var list []edit.Replacement
 	for _, finding := range findings {
 		list = append(list, edit.Replacement{Path: finding.Path, Offset: finding.Edit.Offset,
@@ -97,7 +96,7 @@ func with(f *flytoml.File, findings []Finding) *edit.Result {
 	return edit.Replace(f, list)
 }
 
-// fixer is the choice of edits to keep.
+// fixer chooses which edits to keep.
 type fixer struct {
 	file       *flytoml.File
 	now        outcome   // with the edits that are kept
@@ -105,7 +104,7 @@ type fixer struct {
 	tries      int       // that may still be made
 }
 
-// add keeps the edits that do no harm: all at once, or else of each half those.
+// add keeps the edits that do no harm. It tries all at once, then each half.
 func (x *fixer) add(findings []Finding) {
 	switch {
 	case len(findings) == 0:
@@ -116,7 +115,7 @@ func (x *fixer) add(findings []Finding) {
 	}
 	x.tries--
 	kept := slices.Concat(x.kept, findings)
-	if result, err := flytoml.Parse(x.file.Name(), with(x.file, kept).After); err == nil {
+	if result, err := flytoml.Parse(x.file.Name(), applyEdits(x.file, kept).After); err == nil {
 		if now := outcomeOf(result); !now.worseThan(x.now) {
 			x.kept, x.now = kept, now
 			return
@@ -131,7 +130,7 @@ func (x *fixer) add(findings []Finding) {
 	x.add(findings[half:])
 }
 
-// outcome is what flyctl makes of a file, as far as it is a matter of failing.
+// outcome is how flyctl handles a file: what fails, and what works.
 type outcome struct {
 	findings  []Finding
 	readable  bool // flyctl accepts its shape
@@ -140,7 +139,7 @@ type outcome struct {
 	converts  []string       // of the first process groups, those that flyctl makes Machines for
 }
 
-// The most process groups of which a fix is tried to be converted.
+// maxConverted is the most process groups that are converted to try a fix.
 const maxConverted = 9
 
 func isReadable(f *flytoml.File) bool {
@@ -165,8 +164,8 @@ func outcomeOf(f *flytoml.File) outcome {
 	return o
 }
 
-// worseThan tells whether something fails that did not before. As long as
-// flyctl cannot read a file, most of what would fail is not known.
+// worseThan reports whether something fails that did not fail before. While flyctl
+// cannot read a file, most of its other failures are unknown.
 func (o outcome) worseThan(before outcome) bool {
 	switch {
 	case before.readable && !o.readable, before.valid && !o.valid:

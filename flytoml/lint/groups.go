@@ -12,8 +12,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
 )
 
-// list are the sections under one or several names, in the order in which
-// flyctl reads them. Several names are read in lower case alone.
+// list returns the sections under one or several names, in the order in which
+// flyctl reads them. flyctl reads several names only in lower case.
 func (l *linter) list(root spot, names ...string) []spot {
 	var spots []spot
 	for _, name := range names {
@@ -35,7 +35,7 @@ func (l *linter) list(root spot, names ...string) []spot {
 	return spots
 }
 
-// nth is the spot of the i-th section; none if it cannot be told.
+// nth returns the spot of the i-th section, or an empty spot if it is unknown.
 func nth(spots []spot, i int) spot {
 	if i < len(spots) {
 		return spots[i]
@@ -43,7 +43,7 @@ func nth(spots []spot, i int) spot {
 	return spot{}
 }
 
-// byName are the items of a list of tables by their names.
+// byName returns the items of a list of tables by name.
 func (l *linter) byName(s spot) map[string]spot {
 	items, _ := s.value.([]any)
 	if len(items) == 0 {
@@ -59,7 +59,7 @@ func (l *linter) byName(s spot) map[string]spot {
 	return spots
 }
 
-// checks are the top-level checks by name, from a table or from a list.
+// checks returns the top-level checks by name, from a table or a list.
 func (l *linter) checks(root spot) map[string]spot {
 	s := l.under(root, "checks")
 	if spots := l.byName(s); spots != nil {
@@ -73,7 +73,7 @@ func (l *linter) checks(root spot) map[string]spot {
 	return spots
 }
 
-// members are the groups that a section is for, existing or not.
+// members returns the groups that a section is for, whether they exist or not.
 func (l *linter) members(processes []string) []string {
 	if len(processes) == 0 {
 		return []string{l.standard}
@@ -88,8 +88,8 @@ func (l *linter) members(processes []string) []string {
 	return slices.Compact(groups)
 }
 
-// effectiveVMs are the indexes of the [[vm]] sections that the groups get;
-// groups without one are left out.
+// effectiveVMs returns the index of the [[vm]] section that each group gets. It
+// leaves out groups without one.
 func (l *linter) effectiveVMs() map[string]int {
 	choice := l.def.VMChoice(l.def.HasGroup)
 	used := map[string]int{}
@@ -101,15 +101,15 @@ func (l *linter) effectiveVMs() map[string]int {
 	return used
 }
 
-// groupedSection is a section as far as its process groups go.
+// groupedSection is a section with its process groups.
 type groupedSection struct {
 	spot
 	processes []string
 }
 
-// groups looks at which groups the sections are for: groups that do not exist,
-// and sections that a default of flyctl's gives to an unexpected group.
-func (l *linter) groups(root spot) {
+// checkGroups looks for sections for groups that do not exist, and for sections
+// that flyctl gives to an unexpected group by default.
+func (l *linter) checkGroups(root spot) {
 	d := l.def
 	var services, restarts, mounts, vms, metrics, checks []groupedSection
 	if d.HTTPService != nil {
@@ -154,27 +154,27 @@ func (l *linter) groups(root spot) {
 		}
 	}
 	for _, sections := range [][]groupedSection{services, restarts} {
-		l.strangers(sections, true)
+		l.reportUnknownGroups(sections, true)
 	}
 	for _, sections := range [][]groupedSection{mounts, vms, metrics, checks} {
-		l.strangers(sections, false)
+		l.reportUnknownGroups(sections, false)
 	}
 	if _, ok := d.Processes[flytoml.DefaultGroup]; len(d.Processes) > 1 && !ok {
 		for _, sections := range [][]groupedSection{mounts, metrics, checks, restarts} {
-			l.ungrouped(sections)
+			l.reportUngrouped(sections)
 		}
 	}
-	l.several(mounts, FindingMounts, "a Machine gets only the first one",
+	l.reportSeveral(mounts, FindingMounts, "a Machine gets only the first one",
 		"flyctl deploys one volume per Machine, and silently drops the others")
-	l.several(metrics, FindingSeveralSections, "only the first one counts",
+	l.reportSeveral(metrics, FindingSeveralSections, "only the first one counts",
 		"Fly reads a Machine's metrics from one place: flyctl uses the first section for the group")
-	l.several(restarts, FindingSeveralSections, "only the last one counts",
+	l.reportSeveral(restarts, FindingSeveralSections, "only the last one counts",
 		"a Machine has one restart policy: each section replaces the one before it, retries included")
-	l.severalVMs(computes)
+	l.reportSeveralVMs(computes)
 }
 
-// strangers are groups that [processes] does not have.
-func (l *linter) strangers(sections []groupedSection, refused bool) {
+// reportUnknownGroups reports groups that are not in [processes].
+func (l *linter) reportUnknownGroups(sections []groupedSection, refused bool) {
 	for _, s := range sections {
 		for _, name := range s.processes {
 			if l.def.HasGroup(name) || name == "" && !refused {
@@ -196,7 +196,7 @@ func (l *linter) strangers(sections []groupedSection, refused bool) {
 	}
 }
 
-func (l *linter) ungrouped(sections []groupedSection) {
+func (l *linter) reportUngrouped(sections []groupedSection) {
 	for _, s := range sections {
 		if len(s.processes) == 0 {
 			l.warn(FindingDefaultGroup, s.spot, message{
@@ -207,8 +207,8 @@ func (l *linter) ungrouped(sections []groupedSection) {
 	}
 }
 
-// several reports the sections that a group has beside its first.
-func (l *linter) several(sections []groupedSection, code, counts, why string) {
+// reportSeveral reports the sections of a group after its first.
+func (l *linter) reportSeveral(sections []groupedSection, code, counts, why string) {
 	if len(sections) < 2 {
 		return
 	}
@@ -226,8 +226,8 @@ func (l *linter) several(sections []groupedSection, code, counts, why string) {
 	}
 }
 
-// severalVMs reports sizes that another one keeps from a group, or from all.
-func (l *linter) severalVMs(spots []spot) {
+// reportSeveralVMs reports [[vm]] sections that another one overrides.
+func (l *linter) reportSeveralVMs(spots []spot) {
 	choice := l.def.VMChoice(l.def.HasGroup)
 	for i, vm := range l.def.VM {
 		if vm == nil {

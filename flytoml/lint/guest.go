@@ -11,9 +11,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// guests looks at the sizes that a deploy asks for: those of the groups, and
-// that of the release command's Machine.
-func (l *linter) guests(root spot) {
+// checkGuests checks the Machine sizes that a deploy asks for: those of the groups,
+// and that of the release command.
+func (l *linter) checkGuests(root spot) {
 	vms := l.list(root, "compute", "computes", "vm")
 	seen := map[int]bool{}
 	for _, i := range l.effectiveVMs() {
@@ -21,7 +21,7 @@ func (l *linter) guests(root spot) {
 			seen[i] = true
 			guest, err := (&flytoml.Definition{VM: l.def.VM[i : i+1]}).Guest()
 			if err == nil && guest != nil { // else it is told elsewhere
-				l.guest(nth(vms, i), *guest)
+				l.checkGuest(nth(vms, i), *guest)
 			}
 		}
 	}
@@ -34,16 +34,16 @@ func (l *linter) guests(root spot) {
 	switch {
 	case err != nil && deploy.ReleaseCommand == "" && deploy.SeedCommand == "": // nothing runs on it
 	case err != nil:
-		l.noSize(at, err,
+		l.reportNoSize(at, err,
 			"`fly config validate` does not check this; flyctl crashes when it runs the release command, after it "+
 				"has created the release")
 	case guest != nil:
-		l.guest(at, *guest)
+		l.checkGuest(at, *guest)
 	}
 }
 
-// noSize reports a table that makes no size.
-func (l *linter) noSize(at spot, err error, why string) {
+// reportNoSize reports a table that is not a valid size.
+func (l *linter) reportNoSize(at spot, err error, why string) {
 	key := "size"
 	if strings.HasPrefix(err.Error(), "invalid size") || strings.HasPrefix(err.Error(), "memory") {
 		key = "memory"
@@ -59,10 +59,10 @@ func (l *linter) noSize(at spot, err error, why string) {
 	}
 }
 
-// guest looks at one size by the rules of `fly machine update`, which are Fly's:
-// CPUs of a kind come in certain numbers, and memory in steps between two bounds
-// for each CPU. Sizes with a GPU have rules of their own.
-func (l *linter) guest(at spot, g machine.Guest) {
+// checkGuest looks at one size by the rules of `fly machine update`, which are Fly's:
+// each CPU kind allows certain numbers of CPUs, and a range of memory per CPU in
+// steps. It skips sizes with a GPU, which have other rules.
+func (l *linter) checkGuest(at spot, g machine.Guest) {
 	const why = "Fly has no such Machine, and flyctl does not check: a deploy fails when it creates or updates " +
 		"the first one"
 	if g.GPUKind != "" || g.GPUs > 0 {

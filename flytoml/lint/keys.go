@@ -16,17 +16,17 @@ import (
 
 const ignored = "flyctl silently ignores keys that it does not know, at every depth"
 
-// keys looks at every key of a value: whether flyctl knows it there and, where
-// flyctl could not read the file, whether its value has the right shape. plain
-// is the path without indexes, around the table that the value is in.
-func (l *linter) keys(s spot, plain string, known, around *schema.Key) {
+// checkKeys checks every key of a value: whether flyctl knows it there and, if
+// flyctl could not read the file, whether its value has the right shape. plain is
+// the path without indexes, and around the table that contains the value.
+func (l *linter) checkKeys(s spot, plain string, known, around *schema.Key) {
 	switch value := s.value.(type) {
 	case []any:
 		if item := schema.ListItem(plain, known); item != nil {
 			known = item
 		}
 		for i := range value {
-			l.keys(l.item(s, i), plain, known, around)
+			l.checkKeys(l.item(s, i), plain, known, around)
 		}
 	case map[string]any:
 		if known.Keys == nil {
@@ -37,7 +37,7 @@ func (l *linter) keys(s spot, plain string, known, around *schema.Key) {
 			here := l.step(s, layout.Join(s.path, key), value[key], true)
 			name := ""
 			if !known.Free {
-				if name = l.key(here, table, plain, key, known); name == "" {
+				if name = l.knownKey(here, table, plain, key, known); name == "" {
 					continue
 				}
 			}
@@ -53,14 +53,14 @@ func (l *linter) keys(s spot, plain string, known, around *schema.Key) {
 			}
 			at := strings.TrimPrefix(plain+"."+name, ".")
 			if l.refusal != nil {
-				l.shape(here, at, below)
+				l.checkShape(here, at, below)
 			}
-			l.keys(here, at, below, known)
+			l.checkKeys(here, at, below, known)
 		}
 	}
 }
 
-// keyed is a table that can tell how many of its keys are the same to flyctl.
+// keyed is a table that counts the keys that flyctl treats as the same.
 type keyed struct {
 	table  map[string]any
 	folded map[string]int
@@ -76,22 +76,22 @@ func (k *keyed) count(name string) int {
 	return k.folded[layout.FoldKey(name)]
 }
 
-// key finds the known name of a key of a table; empty if flyctl ignores it.
-func (l *linter) key(here spot, table *keyed, plain, key string, known *schema.Key) string {
+// knownKey returns the known name of a key of a table, or "" if flyctl ignores it.
+func (l *linter) knownKey(here spot, table *keyed, plain, key string, known *schema.Key) string {
 	if _, ok := known.Keys[key]; ok {
 		if d, ok := deadKeys(plain, key); ok {
-			l.dead(here, d)
+			l.reportDeadKey(here, d)
 		}
 		return key
 	}
 	for _, name := range known.SortedNames() {
 		if strings.EqualFold(name, key) {
-			l.keyCase(here, table, plain, key, name, known.Keys[name])
+			l.reportKeyCase(here, table, plain, key, name, known.Keys[name])
 			return name
 		}
 	}
 	if d, ok := deadKeys(plain, key); ok {
-		l.dead(here, d)
+		l.reportDeadKey(here, d)
 		return ""
 	}
 	_, plural := known.Keys[strings.TrimSuffix(key, "s")] // of a key that is known here
@@ -100,7 +100,7 @@ func (l *linter) key(here spot, table *keyed, plain, key string, known *schema.K
 		return ""
 	}
 	n := message{
-		fmt.Sprintf("flyctl does not know the key %s %s and ignores it", excerpt.Quote(key), in(plain)), ignored,
+		fmt.Sprintf("flyctl does not know the key %s %s and ignores it", excerpt.Quote(key), placeOf(plain)), ignored,
 		"remove it, or look up the name in Fly's configuration reference",
 	}
 	var edit *TextEdit
@@ -116,15 +116,14 @@ func (l *linter) key(here spot, table *keyed, plain, key string, known *schema.K
 	return ""
 }
 
-// fits reports whether a key's value means under a known name what it says: one
-// of the right type, and no duration without a unit, which the name alone would
-// give one.
+// fits reports whether the value of a key is valid under a known name: it has the
+// right type, and is not a duration without a unit, whose unit depends on the name.
 func fits(value any, plain, name string, known *schema.Key) bool {
 	_, isNumber := spelling.Number(value)
 	return misfit(value, plain, name, known) == nil && !(known.IsDuration() && isNumber)
 }
 
-func (l *linter) keyCase(here spot, table *keyed, plain, key, name string, known *schema.Key) {
+func (l *linter) reportKeyCase(here spot, table *keyed, plain, key, name string, known *schema.Key) {
 	n := message{
 		fmt.Sprintf("flyctl reads %s as %s, but does not translate old spellings or quoted numbers in it",
 			excerpt.Quote(key), name),
@@ -143,18 +142,18 @@ func (l *linter) keyCase(here spot, table *keyed, plain, key, name string, known
 	}
 }
 
-// in names the table of a plain path in a sentence.
-func in(plain string) string {
+// placeOf names the table of a plain path in a sentence.
+func placeOf(plain string) string {
 	if plain == "" {
 		return "at the top of the file"
 	}
 	return "in " + excerpt.Path(plain)
 }
 
-// deadKey is what became of a key that did something once.
+// deadKey is the text of a finding about a key that no longer does anything.
 type deadKey struct{ what, fix string }
 
-func (l *linter) dead(s spot, d deadKey) {
+func (l *linter) reportDeadKey(s spot, d deadKey) {
 	// As the templates of old had them: empty, zero, and auto_rollback on.
 	severity := SeverityWarning
 	if list, ok := s.value.([]any); ok && len(list) == 0 || legacy.Text(s.value) == "0" ||
@@ -168,7 +167,7 @@ func (l *linter) dead(s spot, d deadKey) {
 	})
 }
 
-// deadKeys knows the keys that old files still have.
+// deadKeys returns the text for a key that only old files have.
 func deadKeys(plain, key string) (deadKey, bool) {
 	inCheck := strings.HasSuffix(plain, "checks") || strings.HasPrefix(plain, "checks.")
 	switch {
@@ -206,7 +205,7 @@ func deadKeys(plain, key string) (deadKey, bool) {
 	return deadKey{}, false
 }
 
-// misplaced tells where a key belongs that flyctl knows in another table.
+// misplaced says where a key belongs that flyctl knows in another table.
 func (l *linter) misplaced(plain, key string) (message, bool) {
 	n := message{why: ignored}
 	switch plain + "." + key {
@@ -231,7 +230,7 @@ func (l *linter) misplaced(plain, key string) (message, bool) {
 	if !ok {
 		return n, false
 	}
-	n.what = fmt.Sprintf("the key %s has no meaning %s, and flyctl ignores it", excerpt.Quote(key), in(plain))
+	n.what = fmt.Sprintf("the key %s has no meaning %s, and flyctl ignores it", excerpt.Quote(key), placeOf(plain))
 	if plain != "" && l.file.Format() == syntax.TOML {
 		n.why += "; in TOML a key belongs to the last header above it"
 	}
@@ -246,7 +245,7 @@ func (l *linter) misplaced(plain, key string) (message, bool) {
 	return n, true
 }
 
-// tablesWith are the tables that have each key.
+// tablesWith returns the tables that have each key.
 func (l *linter) tablesWith() map[string][]schema.Home {
 	if l.homes == nil {
 		l.homes = schema.Root().Homes()
@@ -254,7 +253,7 @@ func (l *linter) tablesWith() map[string][]schema.Home {
 	return l.homes
 }
 
-// vocabulary is the words of flyctl's keys.
+// vocabulary returns the words of flyctl's keys.
 func (l *linter) vocabulary() spelling.Vocabulary {
 	if l.words == nil {
 		l.words = spelling.VocabularyOf(l.tablesWith())
@@ -262,8 +261,8 @@ func (l *linter) vocabulary() spelling.Vocabulary {
 	return l.words
 }
 
-// homeOf chooses among the tables that have a key the one that it was probably
-// meant for: the top of the file, a table near by, or the only one there is.
+// homeOf returns the table that a key was probably meant for, of those that have
+// it: the top of the file, a table nearby, or the only one.
 func homeOf(plain, key string, homes []schema.Home) (schema.Home, bool) {
 	common := func(home string) int { // steps that two paths share
 		a, b := strings.Split(plain, "."), strings.Split(home, ".")

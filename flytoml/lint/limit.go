@@ -6,23 +6,23 @@ import (
 	"slices"
 )
 
-// The most findings that Lint returns beside FindingMore, and how many of a
-// kind come before more of another: a file may hold an unknown key for every
-// three bytes.
+// maxFound is the most findings that Lint returns, without FindingMore; maxOfKind is
+// how many of a kind come before further ones of another. A file may hold an
+// unknown key for every three bytes.
 const (
 	maxFound  = 1000
 	maxOfKind = 20
 )
 
-// kindOfFinding is what findings are counted by.
+// kindOfFinding is the key by which findings are counted.
 type kindOfFinding struct {
 	severity Severity
 	code     string
 }
 
-// full counts a finding that is to be made, and tells that it is one of too
-// many of its kind: memory is for those that may be returned.
-func (l *linter) full(severity Severity, code string) bool {
+// isFull counts a finding before it is made, and reports whether there are already
+// too many of its kind, so that memory holds only those that may be returned.
+func (l *linter) isFull(severity Severity, code string) bool {
 	if l.kinds == nil {
 		l.kinds, l.left = map[kindOfFinding]int{}, map[Severity]int{}
 	}
@@ -34,8 +34,7 @@ func (l *linter) full(severity Severity, code string) bool {
 	return true
 }
 
-// limit leaves out findings, which are in their order, until no more than
-// maxFound are left.
+// limit drops findings, which must be sorted, until at most maxFound are left.
 func (l *linter) limit() {
 	if len(l.findings) <= maxFound {
 		return
@@ -70,7 +69,7 @@ func (l *linter) limit() {
 	slices.SortStableFunc(l.findings, byPlace)
 }
 
-// more are the findings that count what is left out.
+// more returns the findings that count what was left out.
 func (l *linter) more() []Finding {
 	var counts []Finding
 	for _, severity := range []Severity{SeverityError, SeverityWarning, SeverityInfo} {

@@ -13,22 +13,20 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-// Lint reads the file critically: findings in the order of its lines, the
-// worse first where they stand at the same place. A file that flyctl refuses
-// (see [File.Validate]) has an error among them, and so has one that it
-// accepts and cannot convert.
+// Lint returns the findings of a file in the order of its lines, and at the same
+// place the worst first. A file that flyctl refuses (see [File.Validate]), or
+// accepts but cannot convert, has at least one error.
 //
-// It goes further than `fly config validate --strict`, which does not look
-// inside lists of tables, nor at values.
+// It finds more than `fly config validate --strict`, which does not look inside
+// lists of tables or at values.
 //
-// Of more than a thousand findings a thousand are left, the errors before the
-// warnings and the notes, and of each of these the first twenty with a code
-// before more of the same. After them stands one [FindingMore] for each severity
-// of which some are left out, with their number in Count.
+// It returns at most a thousand findings: errors before warnings and notes, and the
+// first twenty with a code before further ones. After them comes one [FindingMore]
+// for each severity with findings left out, with their number in Count.
 func Lint(f *flytoml.File) []Finding { return lint(f, false) }
 
-// LintPrivate is Lint for an app that is to be private: what stands in the way
-// of Flycast is a warning, and not a note.
+// LintPrivate is [Lint] for an app that should be private: what does not work over
+// Flycast is a warning instead of a note.
 func LintPrivate(f *flytoml.File) []Finding { return lint(f, true) }
 
 func lint(f *flytoml.File, private bool) []Finding {
@@ -44,11 +42,11 @@ func lint(f *flytoml.File, private bool) []Finding {
 		}
 	}
 	root := spot{value: f.Document()}
-	l.keys(root, "", schema.Root(), nil)
-	l.whole(root)
+	l.checkKeys(root, "", schema.Root(), nil)
+	l.checkFile(root)
 	if err == nil {
-		l.services(root)
-		l.sections(root)
+		l.checkServices(root)
+		l.checkSections(root)
 	}
 	l.reportRefused(root)
 	slices.SortStableFunc(l.findings, byPlace)
@@ -65,8 +63,8 @@ func byPlace(a, b Finding) int {
 	)
 }
 
-// linter collects findings. Its work grows in proportion to the file: nothing
-// is looked up once for each pair of sections.
+// linter collects findings. Its work must stay proportional to the size of the
+// file: it never compares each pair of sections.
 type linter struct {
 	private  bool // the app is to be
 	file     *flytoml.File
@@ -84,8 +82,8 @@ type linter struct {
 	words    spelling.Vocabulary      // of keys, once it is needed
 }
 
-// spot is a place in the document: what stands there, and where in the file,
-// or in the nearest part around it that has a place.
+// spot is a place in the document: its value, and its position in the file or
+// that of the nearest enclosing part that has one.
 type spot struct {
 	path  string
 	at    layout.Place
@@ -94,8 +92,8 @@ type spot struct {
 	found bool // and at is its own
 }
 
-// under is the spot of a key, found in any case, as encoding/json does. Of a
-// key that the table does not have it is the table's own, without a value.
+// under returns the spot of a key, found in any case, as encoding/json does. For a
+// key that the table does not have, it is the spot of the table, without a value.
 func (l *linter) under(s spot, key string) spot {
 	table, _ := s.value.(map[string]any)
 	value, ok := table[key]
@@ -113,7 +111,7 @@ func (l *linter) under(s spot, key string) spot {
 	return l.step(s, layout.Join(s.path, key), value, ok)
 }
 
-// item is the spot of an item of a list.
+// item returns the spot of an item of a list.
 func (l *linter) item(s spot, i int) spot {
 	list, _ := s.value.([]any)
 	if i >= len(list) {
@@ -137,7 +135,7 @@ func (l *linter) step(from spot, path string, value any, read bool) spot {
 	return to
 }
 
-// message is what a finding says; each part is a sentence or a phrase of one.
+// message is the text of a finding: what is wrong, why it matters, and the fix.
 type message struct{ what, why, fix string }
 
 func (l *linter) error(code string, s spot, n message) *Finding {
@@ -153,8 +151,8 @@ func (l *linter) info(code string, s spot, n message) *Finding {
 	return l.add(SeverityInfo, code, s, n)
 }
 
-// flycast reports what stands in the way of private callers: a warning if the
-// app is to be private, and worth knowing if it is public.
+// flycast reports what does not work for private callers: a warning if the app
+// should be private, and a note otherwise.
 func (l *linter) flycast(code string, s spot, n message) *Finding {
 	severity := SeverityInfo
 	if l.private {
@@ -163,10 +161,10 @@ func (l *linter) flycast(code string, s spot, n message) *Finding {
 	return l.add(severity, code, s, n)
 }
 
-// add makes a finding. The result is good until the next one; of too many of a
-// kind it is not among the findings.
+// add makes a finding. The result is valid until the next call. If there are too
+// many of its kind, the result is not among the findings.
 func (l *linter) add(severity Severity, code string, s spot, n message) *Finding {
-	if l.full(severity, code) {
+	if l.isFull(severity, code) {
 		return &Finding{}
 	}
 	f := Finding{Code: code, Severity: severity, Path: excerpt.Path(s.path), What: n.what, Why: n.why, Fix: n.fix}
@@ -181,8 +179,8 @@ func (l *linter) add(severity Severity, code string, s spot, n message) *Finding
 	return &l.findings[len(l.findings)-1]
 }
 
-// source is the value of a spot as the file spells it; empty if that is not
-// known, as for tables.
+// source returns the value of a spot as the file spells it, or "" if that is
+// unknown, as for tables.
 func (l *linter) source(s spot) string {
 	if !s.found {
 		return ""
@@ -190,8 +188,8 @@ func (l *linter) source(s spot) string {
 	return string(l.data[s.at.Value.Start:s.at.Value.End])
 }
 
-// replaceValue is the edit that puts text in the place of a value; nil if its
-// place is not known.
+// replaceValue returns the edit that replaces a value with text, or nil if its
+// position is unknown.
 func replaceValue(s spot, text string) *TextEdit {
 	if !s.found || s.at.Value == (layout.Span{}) {
 		return nil
@@ -199,8 +197,8 @@ func replaceValue(s spot, text string) *TextEdit {
 	return &TextEdit{Offset: s.at.Value.Start, Length: s.at.Value.End - s.at.Value.Start, Text: text}
 }
 
-// rename is the edit that gives a key another name. Only keys of plain values
-// have one: the name of a table may stand in many places.
+// rename returns the edit that renames a key. It returns nil for a table, whose
+// name may be in many places.
 func (l *linter) rename(s spot, name string) *TextEdit {
 	if !s.found || s.at.Value == (layout.Span{}) {
 		return nil
@@ -211,8 +209,8 @@ func (l *linter) rename(s spot, name string) *TextEdit {
 	return &TextEdit{Offset: s.at.Key.Start, Length: s.at.Key.End - s.at.Key.Start, Text: name}
 }
 
-// quoted is a word as a string of the file's format, in the quotes that the
-// value at s has.
+// quoted returns a word as a string in the file's format, with the quotes of the
+// value at s.
 func (l *linter) quoted(s spot, word string) string {
 	if strings.HasPrefix(l.source(s), "'") {
 		return "'" + word + "'"
@@ -220,8 +218,8 @@ func (l *linter) quoted(s spot, word string) string {
 	return `"` + word + `"`
 }
 
-// spelling is the edit that writes a word as flyctl knows it, where the value is
-// that word with other separators or capitals; nil if it is not.
+// spelling returns the edit that writes a word as flyctl spells it if the value
+// differs only in separators or capitals; else nil.
 func (l *linter) spelling(s spot, known ...string) *TextEdit {
 	word, _ := s.value.(string)
 	for _, name := range known {

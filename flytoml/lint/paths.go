@@ -10,11 +10,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 )
 
-// volumeName is the form of a volume's name.
+// volumeName matches the name of a volume.
 var volumeName = regexp.MustCompile(`^[a-z0-9_]{1,30}$`)
 
-// volumes looks at the names of volumes, and at where they appear.
-func (l *linter) volumes(root spot) {
+// checkVolumes checks the names of volumes, and where they are mounted.
+func (l *linter) checkVolumes(root spot) {
 	spots := l.list(root, "mount", "mounts")
 	taken := map[[2]string]bool{} // group and directory
 	for i, mount := range l.def.Mounts {
@@ -58,8 +58,8 @@ func (l *linter) volumes(root spot) {
 	}
 }
 
-// slash reports a path of a URL that does not begin with a slash.
-func (l *linter) slash(s spot, value, what string) {
+// checkSlash reports a URL path that does not begin with a slash.
+func (l *linter) checkSlash(s spot, value, what string) {
 	if value == "" || strings.HasPrefix(value, "/") {
 		return
 	}
@@ -72,24 +72,24 @@ func (l *linter) slash(s spot, value, what string) {
 		"Fly uses it unchanged, and it is not the path of a URL, so requests fail; flyctl does not check it", fix})
 }
 
-// urlPaths looks at the paths of top-level checks and of metrics.
-func (l *linter) urlPaths(root spot) {
+// checkURLPaths looks at the paths of top-level checks and of metrics.
+func (l *linter) checkURLPaths(root spot) {
 	checks := l.checks(root)
 	for name, check := range l.def.Checks {
 		if check != nil && check.HTTPPath != nil && check.Type != nil && *check.Type == "http" {
-			l.slash(l.under(checks[name], "path"), *check.HTTPPath, "the check")
+			l.checkSlash(l.under(checks[name], "path"), *check.HTTPPath, "the check")
 		}
 	}
 	spots := l.list(root, "metric", "metrics")
 	for i, metrics := range l.def.Metrics {
 		if metrics != nil && metrics.MachineMetrics != nil {
-			l.slash(l.under(nth(spots, i), "path"), metrics.Path, "the metrics")
+			l.checkSlash(l.under(nth(spots, i), "path"), metrics.Path, "the metrics")
 		}
 	}
 }
 
-// statics looks for [[statics]] that serve nothing.
-func (l *linter) statics(root spot) {
+// checkStatics looks for [[statics]] that serve nothing.
+func (l *linter) checkStatics(root spot) {
 	spots := l.list(root, "statics")
 	prefixes := map[string]bool{}
 	for i, static := range l.def.Statics {
@@ -117,12 +117,12 @@ func (l *linter) statics(root spot) {
 			})
 		}
 		prefixes[static.URLPrefix] = true
-		l.slash(l.under(at, "url_prefix"), static.URLPrefix, "the section")
+		l.checkSlash(l.under(at, "url_prefix"), static.URLPrefix, "the section")
 	}
 }
 
-// guestFiles looks for [[files]] that make no file.
-func (l *linter) guestFiles(root spot) {
+// checkGuestFiles looks for [[files]] that do not make a file.
+func (l *linter) checkGuestFiles(root spot) {
 	spots := l.list(root, "files")
 	for i, file := range l.def.Files {
 		at := nth(spots, i)
@@ -152,9 +152,9 @@ func (l *linter) guestFiles(root spot) {
 	}
 }
 
-// portVariable looks for a PORT that no service sends requests to. Programs
-// that look at PORT listen there.
-func (l *linter) portVariable(root spot) {
+// checkPortVariable looks for a PORT variable that is no service's internal_port.
+// Many programs listen on PORT.
+func (l *linter) checkPortVariable(root spot) {
 	port, err := strconv.Atoi(l.def.Env["PORT"])
 	if err != nil || l.def.MachineConfig != "" || l.def.Build != nil && l.def.Build.Compose != nil || l.hasProxy() {
 		return
@@ -177,7 +177,7 @@ func (l *linter) portVariable(root spot) {
 		"use one port for both, unless another program on the Machine listens on internal_port and forwards requests"})
 }
 
-// hasProxy reports whether the file names a program that passes requests on to
+// hasProxy reports whether the file names a program that forwards requests to
 // another one on the Machine.
 func (l *linter) hasProxy() bool {
 	texts := []string{}

@@ -20,7 +20,8 @@ func hasTLS(handlers []string) bool {
 	return slices.Contains(handlers, "tls") || slices.Contains(handlers, "pg_tls")
 }
 
-// bounds are the first and the last port of a section; ok is false for none.
+// bounds returns the first and the last port of a section; ok is false if it has
+// none.
 func bounds(p machine.Port) (low, high int, ok bool) {
 	switch {
 	case p.Port != nil:
@@ -36,7 +37,7 @@ func covers(p machine.Port, n int) bool {
 	return ok && low <= n && n <= high
 }
 
-func (l *linter) portRange(s spot, n int) {
+func (l *linter) reportPortRange(s spot, n int) {
 	l.warn(FindingPortRange, s, message{
 		fmt.Sprintf("%d is not a port", n),
 		"flyctl does not check it; Fly's API may refuse the Machine in the middle of a deploy",
@@ -44,8 +45,8 @@ func (l *linter) portRange(s spot, n int) {
 	})
 }
 
-// fraction reports a port that flyctl cuts to a whole number.
-func (l *linter) fraction(s spot) {
+// checkFraction reports a port that is not a whole number.
+func (l *linter) checkFraction(s spot) {
 	if n, ok := s.value.(float64); ok && n != math.Trunc(n) {
 		l.warn(FindingPortFraction, s, message{
 			"the port is not a whole number, and flyctl cuts off the fraction",
@@ -79,8 +80,8 @@ func (p *plainPorts) reaches(s serviceAt) bool {
 	return len(s.groups) > 0
 }
 
-// free is a port for plain HTTP that no service has, and that was not suggested
-// for another one: 80 if possible, else 8080 or one above.
+// free returns a port for plain HTTP that no service has and that was not suggested
+// before: 80 if possible, else 8080 or higher.
 func (p *plainPorts) free() int {
 	taken := func(n int) bool {
 		return slices.Contains(p.suggested, n) || slices.ContainsFunc(p.all, func(s serviceAt) bool {
@@ -95,8 +96,8 @@ func (p *plainPorts) free() int {
 	return port
 }
 
-// ports looks at the ports of one service.
-func (l *linter) ports(s serviceAt, plain *plainPorts) {
+// checkPorts looks at the ports of one service.
+func (l *linter) checkPorts(s serviceAt, plain *plainPorts) {
 	if len(s.Ports) == 0 {
 		l.warn(FindingNoPorts, s.spot, message{
 			"the service has no ports",
@@ -115,7 +116,7 @@ func (l *linter) ports(s serviceAt, plain *plainPorts) {
 	}
 	if s.http {
 		if at := l.under(s.spot, "force_https"); s.Ports[0].ForceHTTPS {
-			l.forceHTTPS(at)
+			l.reportForceHTTPS(at)
 		}
 		return
 	}
@@ -125,7 +126,7 @@ func (l *linter) ports(s serviceAt, plain *plainPorts) {
 		if hasTLS(port.Handlers) {
 			tls++
 		}
-		l.port(s, l.item(list, i), port)
+		l.checkPort(s, l.item(list, i), port)
 	}
 	if tls == len(s.Ports) && !plain.reaches(s) {
 		fix := "if the app speaks plain TCP, add a port with handlers = []: Fly Proxy then passes the bytes through"
@@ -138,16 +139,16 @@ func (l *linter) ports(s serviceAt, plain *plainPorts) {
 	}
 }
 
-func (l *linter) port(s serviceAt, at spot, port machine.Port) {
+func (l *linter) checkPort(s serviceAt, at spot, port machine.Port) {
 	for _, field := range []struct {
 		key string
 		n   *int
 	}{{"port", port.Port}, {"start_port", port.StartPort}, {"end_port", port.EndPort}} {
 		place := l.under(at, field.key)
 		if field.n != nil && !machine.IsPort(*field.n) {
-			l.portRange(place, *field.n)
+			l.reportPortRange(place, *field.n)
 		}
-		l.fraction(place)
+		l.checkFraction(place)
 	}
 	switch one, ranged := port.Port != nil, port.StartPort != nil || port.EndPort != nil; {
 	case !one && !ranged:
@@ -170,7 +171,7 @@ func (l *linter) port(s serviceAt, at spot, port machine.Port) {
 		})
 	}
 	if port.StartPort != nil && port.EndPort != nil && *port.EndPort < *port.StartPort {
-		l.reversed(at, port)
+		l.reportReversed(at, port)
 	}
 	handlers := l.under(at, "handlers")
 	known := []string{"http", "tls", "pg_tls", "proxy_proto", "edge_http"}
@@ -217,11 +218,11 @@ func (l *linter) port(s serviceAt, at spot, port machine.Port) {
 			"remove it, or add the http handler",
 		})
 	case port.ForceHTTPS && !tls:
-		l.forceHTTPS(force)
+		l.reportForceHTTPS(force)
 	}
 }
 
-// handlerFor tells which handler does what an unknown one was meant for.
+// handlerFor says which handler to use instead of an unknown one.
 func handlerFor(word string, known []string) string {
 	switch strings.ToLower(strings.TrimSpace(word)) {
 	case "https", "ssl", "http2", "h2", "wss":
@@ -241,7 +242,7 @@ func handlerFor(word string, known []string) string {
 	return "use one of those, or handlers = [] to pass bytes through"
 }
 
-func (l *linter) forceHTTPS(s spot) {
+func (l *linter) reportForceHTTPS(s spot) {
 	l.flycast(FindingForceHTTPS, s, message{
 		"plain HTTP is redirected to HTTPS",
 		"private callers cannot follow the redirect: there is no certificate for .flycast names, so Flycast " +
@@ -249,8 +250,8 @@ func (l *linter) forceHTTPS(s spot) {
 		"set force_https = false if the app should be private behind Flycast"})
 }
 
-// reversed is a range that ends before it begins.
-func (l *linter) reversed(at spot, port machine.Port) {
+// reportReversed reports a range that ends before it begins.
+func (l *linter) reportReversed(at spot, port machine.Port) {
 	start, end := l.under(at, "start_port"), l.under(at, "end_port")
 	finding := l.warn(FindingPortReversed, end, message{
 		fmt.Sprintf("the range %s is empty", port),
@@ -264,8 +265,8 @@ func (l *linter) reversed(at spot, port machine.Port) {
 	}
 }
 
-// exchange is the edit that swaps two values where nothing but the key of the
-// second stands between them.
+// exchange returns the edit that swaps two values if only the key of the second is
+// between them.
 func (l *linter) exchange(a, b spot) *TextEdit {
 	if a.at.Value.Start > b.at.Value.Start {
 		a, b = b, a
@@ -281,8 +282,8 @@ func (l *linter) exchange(a, b spot) *TextEdit {
 	return &TextEdit{Offset: a.at.Value.Start, Length: b.at.Value.End - a.at.Value.Start, Text: second + between + first}
 }
 
-// samePorts looks for ports that two services have.
-func (l *linter) samePorts(all []serviceAt) {
+// checkSamePorts looks for ports that two services have.
+func (l *linter) checkSamePorts(all []serviceAt) {
 	type listener struct {
 		low, high int
 		service   int
@@ -320,7 +321,7 @@ func (l *linter) samePorts(all []serviceAt) {
 			if p.order < widest.order {
 				first, second = p, widest
 			}
-			l.samePort(all[first.service], all[second.service], second.at, p.low, first.service == second.service)
+			l.reportSamePort(all[first.service], all[second.service], second.at, p.low, first.service == second.service)
 			if p.high > widest.high {
 				widest = p
 			}
@@ -328,7 +329,7 @@ func (l *linter) samePorts(all []serviceAt) {
 	}
 }
 
-func (l *linter) samePort(first, second serviceAt, at spot, port int, same bool) {
+func (l *linter) reportSamePort(first, second serviceAt, at spot, port int, same bool) {
 	n := message{
 		fmt.Sprintf("port %d already belongs to %s", port, first.title()),
 		"flyctl sends both services, but Fly Proxy can route a port to only one of them",
@@ -346,10 +347,10 @@ func (l *linter) samePort(first, second serviceAt, at spot, port int, same bool)
 	l.warn(FindingPortTwice, at, n)
 }
 
-// dedicated tells of the first service for which flyctl asks for a dedicated
-// IPv4 address on a first deploy (flyctl, DetermineIPType): UDP, another port
+// reportDedicatedIPv4 reports the first service for which flyctl asks for a
+// dedicated IPv4 address on the first deploy (flyctl, DetermineIPType): UDP, another port
 // than 80 and 443, or these with other handlers than http, and tls and http.
-func (l *linter) dedicated(all []serviceAt) {
+func (l *linter) reportDedicatedIPv4(all []serviceAt) {
 	for _, s := range all {
 		if s.http || s.Protocol != "tcp" && s.Protocol != "udp" {
 			continue

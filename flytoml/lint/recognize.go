@@ -19,8 +19,8 @@ import (
 // it says: it names an app at its top, or has the name of such a file, and its
 // keys are flyctl's. The configuration of another program is not one, whatever
 // its name, even where it shares a word such as env, build or services. A file
-// with a syntax error is judged by the keys that can be seen in it, so that a
-// fly.toml that somebody is editing stays one.
+// with a syntax error is judged by the keys that can be recognized, so that a
+// fly.toml still counts as one while somebody edits it.
 //
 // Callers must not show anything of a file that is not recognized.
 func Recognize(name string, data []byte) bool {
@@ -78,7 +78,7 @@ func looksLikeFly(name string, doc map[string]any, broken bool) bool {
 	return foreign <= known+telling
 }
 
-// hasFlyName reports whether a file is named as flyctl's are: fly.toml,
+// hasFlyName reports whether a file has a name as flyctl uses: fly.toml,
 // fly.staging.toml, staging.fly.toml, or the same as JSON or YAML.
 func hasFlyName(name string) bool {
 	base := strings.ToLower(filepath.Base(name))
@@ -89,8 +89,8 @@ func hasFlyName(name string) bool {
 	})
 }
 
-// isForeign reports whether an unknown key is another program's, rather than a
-// key that is misspelled, stands in the wrong table, or did something once.
+// isForeign reports whether an unknown key belongs to another program, and is not
+// misspelled, in the wrong table, or obsolete.
 func isForeign(under *schema.Key, homes map[string][]schema.Home, plain, key string) bool {
 	if _, dead := deadKeys(plain, key); dead {
 		return false
@@ -168,16 +168,16 @@ const unreadValue = outlineValue("seen")
 
 type outlineValue string
 
-// Lines of broken files that tell a key: in TOML the header of a table and a
-// key before its equals sign, in YAML a key in the first column.
+// Lines of broken files that show a key: in TOML the header of a table and a key
+// before its equals sign, in YAML a key in the first column.
 var (
 	tomlHeader = regexp.MustCompile(`^\s*\[\[?\s*["']?([A-Za-z0-9_-]+)`)
 	tomlLine   = regexp.MustCompile(`^\s*["']?([A-Za-z0-9_-]+)["']?(?:\s*\.[^=]*)?\s*=\s*(.*)$`)
 	yamlLine   = regexp.MustCompile(`^["']?([A-Za-z0-9_-]+)["']?\s*:(?:\s+(.*))?$`)
 )
 
-// outline finds the keys at the top of a file that cannot be read, with a word
-// of text for app and [seen] for everything else.
+// outline finds the top-level keys of a file that cannot be read, with the text
+// of app, and unreadValue for everything else.
 func outline(format syntax.Format, data []byte) map[string]any {
 	doc := make(map[string]any)
 	note := func(key, value string) {

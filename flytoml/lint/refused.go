@@ -11,20 +11,20 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/excerpt"
 )
 
-// whyInvalid says what follows from a value that flyctl refuses.
+// whyInvalid says what happens because of a value that flyctl refuses.
 const whyInvalid = "`fly config validate` and every deploy fail"
 
-// reportRefused reports what flyctl refuses, and what it cannot make Machines of,
-// each at its own place. It asks the very rules of Validate and Apply, about
-// one section at a time.
+// reportRefused reports what flyctl refuses, and what it cannot create Machines
+// from, each at its own place. It applies the rules of Validate and Apply to one
+// section at a time.
 func (l *linter) reportRefused(root spot) {
 	if l.refusal == nil {
-		l.invalidCommands(root)
-		l.invalidDeploy(root)
-		l.invalidChecks(root)
-		l.invalidMounts(root)
-		l.invalidRestart(root)
-		l.unconvertible(root)
+		l.reportInvalidCommands(root)
+		l.reportInvalidDeploy(root)
+		l.reportInvalidChecks(root)
+		l.reportInvalidMounts(root)
+		l.reportInvalidRestart(root)
+		l.reportUnconvertible(root)
 	}
 	if l.errors > 0 {
 		return
@@ -65,8 +65,8 @@ func (l *linter) reportVerdict(part flytoml.Definition, fix string, key func(lin
 // closeQuotes is the fix of a command that cannot be split into words.
 const closeQuotes = "close every quote; flyctl splits the command into words as a shell does"
 
-// invalidCommands reports commands that flyctl cannot split, and compression that it does not know.
-func (l *linter) invalidCommands(root spot) {
+// reportInvalidCommands reports commands that flyctl cannot split, and compression that it does not know.
+func (l *linter) reportInvalidCommands(root spot) {
 	l.reportVerdict(flytoml.Definition{ConsoleCommand: l.def.ConsoleCommand}, closeQuotes,
 		func(string) spot { return l.under(root, "console_command") })
 	processes := l.under(root, "processes")
@@ -93,7 +93,7 @@ func (l *linter) invalidCommands(root spot) {
 	}, "gzip", "zstd")
 }
 
-func (l *linter) invalidDeploy(root spot) {
+func (l *linter) reportInvalidDeploy(root spot) {
 	if l.def.Deploy == nil {
 		return
 	}
@@ -107,7 +107,7 @@ func (l *linter) invalidDeploy(root spot) {
 		"canary", "rolling", "immediate", "bluegreen")
 }
 
-func (l *linter) invalidChecks(root spot) {
+func (l *linter) reportInvalidChecks(root spot) {
 	all := l.checks(root)
 	for _, name := range slices.Sorted(maps.Keys(l.def.Checks)) {
 		l.reportVerdict(flytoml.Definition{Checks: map[string]*flytoml.ToplevelCheck{name: l.def.Checks[name]}},
@@ -123,7 +123,7 @@ func (l *linter) invalidChecks(root spot) {
 	}
 }
 
-func (l *linter) invalidMounts(root spot) {
+func (l *linter) reportInvalidMounts(root spot) {
 	spots := l.list(root, "mount", "mounts")
 	for i, mount := range l.def.Mounts {
 		at := nth(spots, i)
@@ -142,7 +142,7 @@ func (l *linter) invalidMounts(root spot) {
 	}
 }
 
-func (l *linter) invalidRestart(root spot) {
+func (l *linter) reportInvalidRestart(root spot) {
 	spots := l.list(root, "restart")
 	for i, restart := range l.def.Restart {
 		restart.Processes = nil // looked at with the other sections' groups
@@ -152,7 +152,7 @@ func (l *linter) invalidRestart(root spot) {
 	}
 }
 
-// restartFor tells which policy does what an unknown one was meant for.
+// restartFor says which policy to use instead of an unknown one.
 func restartFor(word string) string {
 	switch strings.ToLower(strings.TrimSpace(word)) {
 	case "no", "none", "false", "off":
@@ -165,16 +165,16 @@ func restartFor(word string) string {
 	return `write "always", "on-failure" or "never"`
 }
 
-// unconvertible reports sections that are valid, and that flyctl fails on when
-// it makes a Machine's configuration: after the release has been created.
-func (l *linter) unconvertible(root spot) {
+// reportUnconvertible reports sections that are valid, but on which flyctl fails
+// when it makes a Machine's configuration, after it has created the release.
+func (l *linter) reportUnconvertible(root spot) {
 	const why = "`fly config validate` does not check this; a deploy fails after it has created its release"
 	d := l.def
 	vms := l.list(root, "compute", "computes", "vm")
 	used := slices.Sorted(maps.Values(l.effectiveVMs()))
 	for _, i := range slices.Compact(used) {
 		if _, err := (&flytoml.Definition{VM: d.VM[i : i+1]}).Guest(); err != nil {
-			l.noSize(nth(vms, i), err, why)
+			l.reportNoSize(nth(vms, i), err, why)
 		}
 	}
 	serves := map[string]bool{}
@@ -198,14 +198,14 @@ func (l *linter) unconvertible(root spot) {
 			}
 		}
 	}
-	l.otherFiles(root)
+	l.reportOtherFiles(root)
 }
 
-// whyOutside says how flyctl finds a file that is not looked at here.
+// whyOutside says how flyctl finds a file that is not checked here.
 const whyOutside = "flyctl opens it relative to the directory it runs in, and fails if it is not there"
 
-// otherFiles reports what depends on files beside this one.
-func (l *linter) otherFiles(root spot) {
+// reportOtherFiles reports settings that depend on other files.
+func (l *linter) reportOtherFiles(root spot) {
 	const fix = "check that file too"
 	files := l.list(root, "files")
 	for i, file := range l.def.Files {

@@ -15,7 +15,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/legacy"
 )
 
-// regionName is the form of Fly's regions: an airport's code.
+// regionName matches the form of Fly's regions, an airport code.
 var regionName = regexp.MustCompile(`^[a-z]{3}$`)
 
 // signalName matches the names of Linux's signals.
@@ -23,8 +23,8 @@ var signalName = regexp.MustCompile(
 	`^SIG(HUP|INT|QUIT|ILL|TRAP|ABRT|IOT|BUS|FPE|KILL|USR[12]|SEGV|PIPE|ALRM|TERM|STKFLT|` +
 		`CHLD|CONT|STOP|TSTP|TTIN|TTOU|URG|XCPU|XFSZ|VTALRM|PROF|WINCH|IO|POLL|PWR|SYS|RTMIN(\+\d+)?|RTMAX(-\d+)?)$`)
 
-// whole looks at the file as a whole, as far as flyctl need not understand it.
-func (l *linter) whole(root spot) {
+// checkFile checks the file as a whole, even if flyctl cannot read it.
+func (l *linter) checkFile(root spot) {
 	if len(l.file.Document()) == 0 {
 		l.info(FindingEmpty, spot{}, message{
 			"the file is empty",
@@ -40,7 +40,7 @@ func (l *linter) whole(root spot) {
 			`add app = "NAME" at the top`,
 		})
 	}
-	l.appName(root)
+	l.checkAppName(root)
 	region := l.under(root, "primary_region")
 	if name, ok := region.value.(string); ok && name != "" && !regionName.MatchString(name) {
 		l.warn(FindingRegion, region, message{
@@ -62,23 +62,23 @@ func (l *linter) whole(root spot) {
 	}
 }
 
-// sections looks at everything beside the services.
-func (l *linter) sections(root spot) {
-	l.groups(root)
-	l.env(root)
-	l.files(root)
-	l.guestFiles(root)
-	l.statics(root)
-	l.sizes(root)
-	l.guests(root)
-	l.mounts(root)
-	l.volumes(root)
-	l.urlPaths(root)
-	l.portVariable(root)
-	l.deploy(root)
-	l.topChecks(root)
-	l.machineChecks(l.under(root, "machine_checks"), l.def.MachineChecks)
-	l.experimental(root)
+// checkSections checks everything except the services.
+func (l *linter) checkSections(root spot) {
+	l.checkGroups(root)
+	l.checkEnv(root)
+	l.checkFiles(root)
+	l.checkGuestFiles(root)
+	l.checkStatics(root)
+	l.checkSizes(root)
+	l.checkGuests(root)
+	l.checkMounts(root)
+	l.checkVolumes(root)
+	l.checkURLPaths(root)
+	l.checkPortVariable(root)
+	l.checkDeploy(root)
+	l.checkTopLevelChecks(root)
+	l.checkMachineChecks(l.under(root, "machine_checks"), l.def.MachineChecks)
+	l.checkExperimental(root)
 	if conflict := l.buildConflict(); conflict != "" {
 		l.warn(FindingBuildConflict, l.under(root, "build"), message{
 			excerpt.Line(strings.TrimSpace(conflict)),
@@ -94,7 +94,7 @@ func (l *linter) sections(root spot) {
 	// Fly waits no longer than this for a program to end.
 	const longest = 5 * time.Minute
 	timeout := l.under(root, "kill_timeout")
-	l.duration(timeout, l.def.KillTimeout)
+	l.checkDuration(timeout, l.def.KillTimeout)
 	if d := l.def.KillTimeout; d != nil && time.Duration(*d) > longest {
 		l.warn(FindingKillTimeout, timeout, message{
 			fmt.Sprintf("kill_timeout is %s, longer than Fly waits", d),
@@ -104,9 +104,9 @@ func (l *linter) sections(root spot) {
 	}
 }
 
-// experimental looks at keys that have a place of their own today, and count
-// only while that is empty.
-func (l *linter) experimental(root spot) {
+// checkExperimental looks for keys that have moved out of [experimental], and work
+// there only if their new place is empty.
+func (l *linter) checkExperimental(root spot) {
 	section := l.under(root, "experimental")
 	for _, moved := range []struct{ old, now, title string }{
 		{"kill_timeout", "kill_timeout", "kill_timeout at the top of the file"},
@@ -135,7 +135,7 @@ func (l *linter) experimental(root spot) {
 var secretName = regexp.MustCompile(
 	`(?i)(^|_)(password|passwd|secret|token|api_?key|private_key|secret_key(_base)?|access_key|credentials)$`)
 
-func (l *linter) env(root spot) {
+func (l *linter) checkEnv(root spot) {
 	s := l.under(root, "env")
 	tables := []spot{s}
 	if list, ok := s.value.([]any); ok {
@@ -147,13 +147,13 @@ func (l *linter) env(root spot) {
 	for _, table := range tables {
 		vars, _ := table.value.(map[string]any)
 		for name, value := range vars {
-			l.variable(l.step(table, layout.Join(table.path, name), value, true), name)
+			l.checkVariable(l.step(table, layout.Join(table.path, name), value, true), name)
 		}
 	}
 }
 
-// variable looks at one of [env]; its value is in no finding.
-func (l *linter) variable(s spot, name string) {
+// checkVariable checks one variable of [env]. Its value is never in a finding.
+func (l *linter) checkVariable(s spot, name string) {
 	switch {
 	case name == "FLY_PROCESS_GROUP" && s.value != l.standard, name == "PRIMARY_REGION" &&
 		l.def.PrimaryRegion != "" && s.value != l.def.PrimaryRegion:
@@ -180,8 +180,8 @@ func (l *linter) variable(s spot, name string) {
 	}
 }
 
-// changes tells what a value is that loses its spelling when it becomes text;
-// empty if it does not.
+// changes names the kind of a value that changes its spelling when it becomes
+// text, or returns "" if it does not.
 func (l *linter) changes(s spot) string {
 	source := l.source(s)
 	switch value := s.value.(type) {
@@ -215,7 +215,7 @@ func plainNumber(n float64) string {
 	return fmt.Sprintf("%f", n)
 }
 
-func (l *linter) files(root spot) {
+func (l *linter) checkFiles(root spot) {
 	spots := l.list(root, "files")
 	groups := len(l.def.Groups())
 	for i, file := range l.def.Files {
@@ -237,7 +237,7 @@ func (l *linter) files(root spot) {
 	}
 }
 
-// looksEncoded tells whether a text is Base64 of another text.
+// looksEncoded reports whether a text is another text in Base64.
 func looksEncoded(s string) bool {
 	s = strings.Join(strings.Fields(s), "")
 	plain, err := base64.StdEncoding.DecodeString(s)
@@ -250,7 +250,7 @@ func looksEncoded(s string) bool {
 	})
 }
 
-func (l *linter) sizes(root spot) {
+func (l *linter) checkSizes(root spot) {
 	spots := l.list(root, "compute", "computes", "vm")
 	for i, vm := range l.def.VM {
 		if vm == nil || vm.Memory == "" || vm.MachineGuest == nil || vm.MemoryMB == 0 {
@@ -274,7 +274,7 @@ func (l *linter) sizes(root spot) {
 	}
 }
 
-func (l *linter) mounts(root spot) {
+func (l *linter) checkMounts(root spot) {
 	spots := l.list(root, "mount", "mounts")
 	for i, mount := range l.def.Mounts {
 		for _, field := range []struct{ key, value string }{{"source", mount.Source}, {"destination", mount.Destination}} {
@@ -290,14 +290,14 @@ func (l *linter) mounts(root spot) {
 	}
 }
 
-func (l *linter) deploy(root spot) {
+func (l *linter) checkDeploy(root spot) {
 	d := l.def.Deploy
 	if d == nil {
 		return
 	}
 	at := l.under(root, "deploy")
-	l.duration(l.under(at, "wait_timeout"), d.WaitTimeout)
-	l.duration(l.under(at, "release_command_timeout"), d.ReleaseCommandTimeout)
+	l.checkDuration(l.under(at, "wait_timeout"), d.WaitTimeout)
+	l.checkDuration(l.under(at, "release_command_timeout"), d.ReleaseCommandTimeout)
 	strategy := l.under(at, "strategy")
 	if d.Strategy == "bluegreen" {
 		if !hasChecks(l.def) {
@@ -324,7 +324,7 @@ func (l *linter) deploy(root spot) {
 	}
 }
 
-// hasChecks tells whether there is a health check.
+// hasChecks reports whether there is a health check.
 func hasChecks(d *flytoml.Definition) bool {
 	for _, s := range d.AllServices() {
 		if len(s.TCPChecks)+len(s.HTTPChecks) > 0 {
@@ -334,8 +334,8 @@ func hasChecks(d *flytoml.Definition) bool {
 	return len(d.Checks) > 0
 }
 
-// buildConflict is flyctl's warning of several ways to build; empty if there is
-// one at most.
+// buildConflict returns flyctl's warning about several ways to build, or "" if
+// there is at most one.
 func (l *linter) buildConflict() string {
 	if l.def.Build == nil {
 		return ""

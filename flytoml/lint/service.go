@@ -21,7 +21,7 @@ type serviceAt struct {
 	groups []string
 }
 
-// title is the service in a sentence.
+// title names the service in a sentence.
 func (s serviceAt) title() string {
 	if s.http {
 		return "[http_service]"
@@ -29,7 +29,7 @@ func (s serviceAt) title() string {
 	return fmt.Sprintf("the service on internal port %d", s.InternalPort)
 }
 
-// answersHTTP tells whether Fly Proxy speaks HTTP on one of the ports.
+// answersHTTP reports whether Fly Proxy speaks HTTP on one of the ports.
 func (s serviceAt) answersHTTP() bool {
 	return slices.ContainsFunc(s.Ports, func(p machine.Port) bool { return hasHTTP(p.Handlers) })
 }
@@ -46,9 +46,9 @@ func (l *linter) placedServices(root spot) []serviceAt {
 	return all
 }
 
-// services looks at each service, at those of a group together, and at all.
-func (l *linter) services(root spot) {
-	l.dropped(root)
+// checkServices checks each service, those of each group together, and all together.
+func (l *linter) checkServices(root spot) {
+	l.reportDropped(root)
 	all := l.placedServices(root)
 	all = slices.DeleteFunc(all, func(s serviceAt) bool {
 		if !l.isStrayService(s) {
@@ -69,19 +69,19 @@ func (l *linter) services(root spot) {
 	stops := map[string]bool{} // groups of which a service stops Machines
 	plain := &plainPorts{all: all}
 	for _, s := range all {
-		l.service(s)
-		l.minimum(s)
-		l.concurrency(s)
-		l.ports(s, plain)
-		l.serviceChecks(s)
-		if stopping(s.AutoStopMachines) {
+		l.checkService(s)
+		l.checkMinimum(s)
+		l.checkConcurrency(s)
+		l.checkPorts(s, plain)
+		l.checkServiceChecks(s)
+		if stopsIdle(s.AutoStopMachines) {
 			for _, group := range s.groups {
 				stops[group] = true
 			}
 		}
 	}
 	for _, s := range all {
-		if stopping(s.AutoStopMachines) {
+		if stopsIdle(s.AutoStopMachines) {
 			continue
 		}
 		for _, group := range s.groups {
@@ -95,15 +95,15 @@ func (l *linter) services(root spot) {
 		}
 	}
 	l.reportNeverWoken(all)
-	l.lastAlone(root)
-	l.samePorts(all)
-	l.dedicated(all)
-	l.suspend(all)
-	l.restartAlways(root, stops)
+	l.reportLastAlone(root)
+	l.checkSamePorts(all)
+	l.reportDedicatedIPv4(all)
+	l.checkSuspend(all)
+	l.checkRestartAlways(root, stops)
 }
 
-// dropped are services without a key.
-func (l *linter) dropped(root spot) {
+// reportDropped reports services without keys.
+func (l *linter) reportDropped(root spot) {
 	s := l.under(root, "services")
 	items, ok := s.value.([]any)
 	if !ok {
@@ -120,9 +120,9 @@ func (l *linter) dropped(root spot) {
 	}
 }
 
-// lastAlone looks for a [services.concurrency] behind several [[services]]:
+// reportLastAlone looks for a [services.concurrency] after several [[services]]:
 // TOML gives it to the last of them.
-func (l *linter) lastAlone(root spot) {
+func (l *linter) reportLastAlone(root spot) {
 	spots := l.list(root, "services")
 	last := len(l.def.Services) - 1
 	if last < 1 || last >= len(spots) || l.def.Services[last].Concurrency == nil ||
@@ -144,11 +144,11 @@ func (l *linter) lastAlone(root spot) {
 	}
 }
 
-func stopping(a *flytoml.Autostop) bool {
+func stopsIdle(a *flytoml.Autostop) bool {
 	return a != nil && machine.Autostop(*a) != machine.AutostopOff
 }
 
-func (l *linter) service(s serviceAt) {
+func (l *linter) checkService(s serviceAt) {
 	switch protocol := l.under(s.spot, "protocol"); {
 	case s.Protocol == "tcp":
 	case s.Protocol == "udp":
@@ -177,10 +177,10 @@ func (l *linter) service(s serviceAt) {
 			"set internal_port to the port the app listens on",
 		})
 	case !machine.IsPort(s.InternalPort):
-		l.portRange(port, s.InternalPort)
+		l.reportPortRange(port, s.InternalPort)
 	}
-	l.fraction(port)
-	if !stopping(s.AutoStopMachines) {
+	l.checkFraction(port)
+	if !stopsIdle(s.AutoStopMachines) {
 		return
 	}
 	start := l.under(s.spot, "auto_start_machines")
@@ -200,7 +200,7 @@ func (l *linter) service(s serviceAt) {
 	}
 }
 
-// protocolFor tells which protocol carries what an unknown one was meant for.
+// protocolFor says which protocol to use instead of an unknown one.
 func protocolFor(word string) string {
 	switch strings.ToLower(strings.TrimSpace(word)) {
 	case "http", "https", "http2", "h2", "grpc", "ws", "wss", "tls", "ssl", "websocket":
@@ -213,7 +213,7 @@ func protocolFor(word string) string {
 	return `write "tcp" or "udp"`
 }
 
-func (l *linter) minimum(s serviceAt) {
+func (l *linter) checkMinimum(s serviceAt) {
 	if s.MinMachinesRunning == nil {
 		return
 	}
@@ -233,7 +233,7 @@ func (l *linter) minimum(s serviceAt) {
 			"Fly Proxy never creates Machines: a minimum above their number keeps all of them awake",
 			"use the number of Machines that must stay awake in the primary region",
 		})
-	case n > 0 && !stopping(s.AutoStopMachines):
+	case n > 0 && !stopsIdle(s.AutoStopMachines):
 		l.info(FindingMinimumUnused, at, message{
 			"min_machines_running has no effect here",
 			"the minimum keeps Fly Proxy from stopping Machines, and without auto_stop_machines it stops none",
@@ -248,7 +248,7 @@ func (l *linter) minimum(s serviceAt) {
 	}
 }
 
-func (l *linter) concurrency(s serviceAt) {
+func (l *linter) checkConcurrency(s serviceAt) {
 	at := l.under(s.spot, "concurrency")
 	if raw, ok := at.value.(string); ok {
 		l.info(FindingLegacyConcurrency, at, message{
@@ -274,7 +274,7 @@ func (l *linter) concurrency(s serviceAt) {
 			c.Type, known); word != "" {
 			finding.Edit = replaceValue(kind, l.quoted(kind, word))
 		}
-	case s.answersHTTP() && stopping(s.AutoStopMachines):
+	case s.answersHTTP() && stopsIdle(s.AutoStopMachines):
 		l.info(FindingConnections, kind, message{
 			"the load of the HTTP service is counted in connections",
 			"clients keep idle connections open, and these keep the last Machine awake",
@@ -304,9 +304,9 @@ func (l *linter) concurrency(s serviceAt) {
 	}
 }
 
-// suspend looks for groups that Fly cannot suspend (Fly docs, "Machine Suspend
+// checkSuspend looks for groups that Fly cannot suspend (Fly docs, "Machine Suspend
 // and Resume"): more than 2 GB of memory, swap, a GPU.
-func (l *linter) suspend(all []serviceAt) {
+func (l *linter) checkSuspend(all []serviceAt) {
 	d := l.def
 	vms := l.effectiveVMs()
 	obstacles := map[int]string{} // by the index of the [[vm]]
@@ -352,9 +352,9 @@ func suspendObstacle(d *flytoml.Definition) string {
 	return ""
 }
 
-// restartAlways looks for groups whose Machines are stopped when idle and
+// checkRestartAlways looks for groups whose Machines are stopped when idle and
 // restarted whenever they end.
-func (l *linter) restartAlways(root spot, stops map[string]bool) {
+func (l *linter) checkRestartAlways(root spot, stops map[string]bool) {
 	last := map[string]int{} // the section that counts, by group
 	for i, restart := range l.def.Restart {
 		for _, group := range l.members(restart.Processes) {

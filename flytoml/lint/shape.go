@@ -17,15 +17,15 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// shape reports a value that flyctl cannot decode; only files that flyctl
-// could not decode are looked at. at is the plain path of the key.
-func (l *linter) shape(s spot, at string, known *schema.Key) {
+// checkShape reports a value that flyctl cannot decode. It runs only for files that
+// flyctl could not decode. at is the plain path of the key.
+func (l *linter) checkShape(s spot, at string, known *schema.Key) {
 	plain, key := "", at
 	if i := strings.LastIndexByte(at, '.'); i >= 0 {
 		plain, key = at[:i], at[i+1:]
 	}
 	if key == "auto_stop_machines" {
-		l.autostop(s)
+		l.checkAutostop(s)
 		return
 	}
 	if err := misfit(s.value, plain, key, known); err != nil {
@@ -40,8 +40,8 @@ func (l *linter) shape(s spot, at string, known *schema.Key) {
 	}
 }
 
-// unquoted is the edit that takes a number, true or false out of its quotes; nil
-// if the text is not just that, or flyctl would not read it either.
+// unquoted returns the edit that removes the quotes of a number, true or false, or
+// nil if the text is something else or flyctl could not read the result.
 func unquoted(s spot, plain, key string, known *schema.Key) *TextEdit {
 	word, ok := s.value.(string)
 	if !ok || known.Type == nil || known.IsDuration() {
@@ -77,7 +77,7 @@ func unquoted(s spot, plain, key string, known *schema.Key) *TextEdit {
 	return replaceValue(s, word)
 }
 
-// kindOf is the kind of a key's value, behind a pointer if it is one.
+// kindOf returns the kind of a key's value; for a pointer, of what it points to.
 func kindOf(known *schema.Key) reflect.Kind {
 	if known.Type.Kind() == reflect.Pointer {
 		return known.Type.Elem().Kind()
@@ -126,8 +126,8 @@ func shapeFix(value any, plain string, known *schema.Key) string {
 	return "correct the value"
 }
 
-// misfit is why flyctl cannot decode a value, in its words: what it
-// translates first is translated, then encoding/json has the say.
+// misfit returns why flyctl cannot decode a value, in flyctl's words. It translates
+// the value as flyctl does, and then decodes it with encoding/json.
 func misfit(value any, plain, key string, known *schema.Key) error {
 	table := map[string]any{key: legacy.Clone(value)}
 	inServices := plain == "services" || strings.HasPrefix(plain, "services.")
@@ -219,8 +219,8 @@ func topShape(key string, value any) error {
 	return fmt.Errorf("'%s' section of unknown type: %T", key, value)
 }
 
-// tableShape is for tables and lists of them; what is in them is looked at by
-// itself.
+// tableShape is misfit for tables and lists of tables. Their contents are checked
+// separately.
 func tableShape(value any, known *schema.Key) error {
 	kind := known.Type
 	if kind.Kind() == reflect.Pointer {
@@ -256,8 +256,8 @@ func tableShape(value any, known *schema.Key) error {
 		legacy.TypeNames().Replace(known.Type.String()))
 }
 
-// autostop looks at a value that flyctl refuses.
-func (l *linter) autostop(s spot) {
+// checkAutostop reports a value of auto_stop_machines that flyctl refuses.
+func (l *linter) checkAutostop(s spot) {
 	const right = "off, stop or suspend"
 	word, isText, shown := "", false, ""
 	switch value := s.value.(type) {

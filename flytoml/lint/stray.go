@@ -8,9 +8,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/edit"
 )
 
-// isStrayService reports whether a service is only a part of [http_service] under the
-// wrong name: a [[services]] that comes into being by [[services.http_checks]],
-// say, beside [http_service].
+// isStrayService reports whether a service is only a part of [http_service] under
+// the wrong name, for example a [[services]] that exists only because of
+// [[services.http_checks]].
 func (l *linter) isStrayService(s serviceAt) bool {
 	if s.http || l.def.HTTPService == nil {
 		return false
@@ -19,7 +19,7 @@ func (l *linter) isStrayService(s serviceAt) bool {
 	return edit.IsStray(slices.Collect(maps.Keys(table)), "ports")
 }
 
-// reportStray reports such a service, in place of all that it lacks.
+// reportStray reports such a service, instead of everything it lacks.
 func (l *linter) reportStray(s serviceAt) {
 	var fixes []string
 	for _, part := range []struct{ key, fix string }{

@@ -47,8 +47,8 @@ func (l *linter) reportSwallowed(s spot, plain, key string, below, around *schem
 }
 
 // isSwallowed reports whether a free name can only be a setting of the table
-// around. Of env and other tables in which people choose names, it takes a name
-// of several words in flyctl's own spelling.
+// around it. In env and other tables with free names, that is a name of several
+// words in flyctl's own spelling.
 func (l *linter) isSwallowed(plain, key string, around *schema.Key) bool {
 	if strings.HasSuffix(plain, "headers") {
 		return around.Keys[key] != nil && key != "headers" && around.Keys["headers"] != nil

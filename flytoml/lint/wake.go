@@ -8,9 +8,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// reportNeverWoken looks for groups whose idle Machines are stopped although no request
-// can come to any of their services: none has a port, or they are for UDP alone.
-// That autostart is off is said of each service.
+// reportNeverWoken reports groups whose idle Machines are stopped although no
+// request can reach any of their services: none has a port, or all are UDP.
+// checkService reports services with autostart off.
 func (l *linter) reportNeverWoken(all []serviceAt) {
 	byGroup := map[string][]machine.Service{}
 	first := map[string]serviceAt{} // that stops them

@@ -17,7 +17,8 @@ type Suggestion struct {
 	Rename string // the name that it can only be; empty if that is not certain
 }
 
-// suggest finds what an unknown key of a table was meant to be.
+// Suggest finds what an unknown key of a table was meant to be. plain is the path of
+// the table, and known its keys.
 func (v Vocabulary) Suggest(value any, plain, key string, known *schema.Key) Suggestion {
 	if len(key) > 2*excerpt.MaxQuoted {
 		return Suggestion{}
@@ -40,14 +41,14 @@ func (v Vocabulary) Suggest(value any, plain, key string, known *schema.Key) Sug
 	switch {
 	case name == "":
 		return Suggestion{}
-	case opposite(key, name):
+	case isOpposite(key, name):
 		return Suggestion{
 			Fix: fmt.Sprintf("remove it, or use %s, which means something else: change the value too", name)}
 	}
 	return Suggestion{Fix: fmt.Sprintf("did you mean %s?", name)}
 }
 
-// Nearest is the name that a key is most like, empty if none is near.
+// Nearest returns the name that is most similar to key, or "" if none is.
 func Nearest(key string, names []string) string {
 	key = strings.ToLower(key)
 	bare := func(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "_", ""), "-", "") }
@@ -77,9 +78,9 @@ func Nearest(key string, names []string) string {
 	return ""
 }
 
-// opposite reports whether two names differ in a word that turns the meaning
-// around, or names another thing of the same kind.
-func opposite(a, b string) bool {
+// isOpposite reports whether two names differ in a word that reverses the meaning,
+// or that names another thing of the same kind.
+func isOpposite(a, b string) bool {
 	pairs := [][2]string{
 		{"min", "max"}, {"start", "stop"}, {"soft", "hard"}, {"internal", "external"}, {"enable", "disable"},
 		{"include", "exclude"}, {"increment", "decrement"}, {"cpu", "gpu"}, {"cpus", "gpus"}, {"tcp", "udp"},
@@ -105,8 +106,7 @@ func opposite(a, b string) bool {
 	return false
 }
 
-// negated is the name that a key has with a no before or in it; empty if there
-// is none.
+// negated returns the name that key negates with a word such as no, or "".
 func negated(key string, names []string) string {
 	parts := SplitWords(key)
 	for i, word := range parts {
@@ -123,8 +123,8 @@ func negated(key string, names []string) string {
 	return ""
 }
 
-// wordFor tells what to write in place of keys that people use and that are
-// not near the right one.
+// wordFor says what to write instead of a common wrong key that is not similar to
+// the right one.
 func wordFor(plain, key string) string {
 	key = strings.ToLower(strings.Join(SplitWords(key), "_"))
 	table := plain

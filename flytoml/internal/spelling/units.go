@@ -11,7 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/schema"
 )
 
-// unit is one of time or of size, in nanoseconds or bytes.
+// unit is a unit of time in nanoseconds, or of size in bytes.
 type unit struct {
 	size  bool
 	parts int64
@@ -39,8 +39,8 @@ func unitNamed(word string) (unit, bool) {
 	return unit{}, false
 }
 
-// otherUnit tells how to write a value whose key has a unit that the known key
-// does not have; empty if the key is not of that kind.
+// otherUnit says how to write a value whose key has a unit that the known key does
+// not have, or returns "".
 func otherUnit(key string, value any, names []string, known *schema.Key) string {
 	parts := SplitWords(key)
 	if len(parts) < 2 {
@@ -94,7 +94,7 @@ func otherUnit(key string, value any, names []string, known *schema.Key) string 
 	return ""
 }
 
-// Number is a number as each of the formats decodes it.
+// Number returns a number as any of the formats decodes it.
 func Number(value any) (float64, bool) {
 	switch n := value.(type) {
 	case int:

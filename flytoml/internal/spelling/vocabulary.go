@@ -1,5 +1,5 @@
-// Package spelling finds the key of a fly.toml, or the word, that a misspelled one
-// was meant to be.
+// Package spelling finds the key or word of a fly.toml that a misspelled one was
+// meant to be.
 package spelling
 
 import (
@@ -13,7 +13,7 @@ import (
 // Vocabulary is the words that known names are made of.
 type Vocabulary map[string]bool
 
-// VocabularyOf are the words of the keys of all tables.
+// VocabularyOf returns the words of the keys of all tables.
 func VocabularyOf(homes map[string][]schema.Home) Vocabulary {
 	all := Vocabulary{}
 	for name := range homes {
@@ -24,8 +24,8 @@ func VocabularyOf(homes map[string][]schema.Home) Vocabulary {
 	return all
 }
 
-// OnlyName is the one of the names that a name can only be; empty if there is
-// none, or more than one.
+// OnlyName returns the one of names that name must be, or "" if there is none, or
+// more than one.
 func (v Vocabulary) OnlyName(name string, names []string) string {
 	if !isName(name) {
 		return ""
@@ -89,7 +89,7 @@ func sameWords(a, b []string) bool {
 	left := slices.Clone(b)
 	for _, word := range a {
 		i := slices.IndexFunc(left, func(known string) bool {
-			return word == known || len(known) > shortestTypo && !decisive(known) && known == word+"s" // https is no plural
+			return word == known || len(known) > shortestTypo && !isDecisive(known) && known == word+"s" // https is no plural
 		})
 		if i < 0 {
 			return false
@@ -120,10 +120,10 @@ func SplitWords(name string) []string {
 	return out
 }
 
-// decisive reports whether a word says which of two things is meant, so that no
+// isDecisive reports whether a word says which of two things is meant, so that no
 // letter of it may differ. Short words are taken for such (min and max, stop,
 // soft and hard, mb, tcp, http, cpu and gpu) unless there is no other of the kind.
-func decisive(word string) bool {
+func isDecisive(word string) bool {
 	switch word {
 	case "https", "start":
 		return true
@@ -134,16 +134,17 @@ func decisive(word string) bool {
 	return isUnit || len(word) < shortestTypo
 }
 
-// The shortest word, and the shortest name, in which a mistake is recognized.
+// shortestTypo is the length of the shortest word, and of the shortest name, in
+// which a mistake is recognized.
 const shortestTypo = 5
 
-// mistakesIn counts the typing mistakes that make word of right; ok is false if
+// mistakesIn counts the typing mistakes that turn right into word; ok is false if
 // word may be another word.
 func (v Vocabulary) mistakesIn(word, right string) (n int, ok bool) {
 	switch {
 	case word == right:
 		return 0, true
-	case decisive(right):
+	case isDecisive(right):
 		return 0, false
 	case right == word+"s", right == word+"es": // the singular of a list
 		return len(right) - len(word), true
@@ -151,7 +152,7 @@ func (v Vocabulary) mistakesIn(word, right string) (n int, ok bool) {
 		strings.HasPrefix(right, word), strings.HasSuffix(right, word),
 		word == "" || word[0] != right[0], // in and ex, in and de
 		strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") != "",
-		v[word] || decisive(word) && len(word) >= shortestTypo: // written right it is not another word misspelt
+		v[word] || isDecisive(word) && len(word) >= shortestTypo: // written right it is not another word misspelt
 		return 0, false
 	}
 	limit := 1
@@ -162,9 +163,9 @@ func (v Vocabulary) mistakesIn(word, right string) (n int, ok bool) {
 	return n, n <= limit
 }
 
-// typingDistance is the number of letters that were left out, added, replaced,
-// or swapped with their neighbor (optimal string alignment). The words are ASCII
-// and short.
+// typingDistance returns the number of letters that were left out, added, replaced,
+// or swapped with their neighbor (optimal string alignment). The words must be
+// ASCII and short.
 func typingDistance(a, b string) int {
 	const far = 1 << 10
 	if d := len(a) - len(b); d > 2 || d < -2 {
