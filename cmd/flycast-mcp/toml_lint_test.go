@@ -50,7 +50,7 @@ func TestTomlLintMany(t *testing.T) {
 	}
 }
 
-// TestTomlFixLeaves: what would do harm is not mended, and not promised.
+// TestTomlFixLeaves checks that a harmful edit is neither applied nor offered.
 func TestTomlFixLeaves(t *testing.T) {
 	path := writeFile(t, "fly.toml", "app = 'a'\n[deploy]\nstrategi = 'x'\n[http_service]\ninternal_port = 80\n")
 	stdout, stderr, _ := runToml(nil, "lint", "--fix", path)
