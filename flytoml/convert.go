@@ -212,7 +212,7 @@ func (d *Definition) wireFiles(local localFiles) ([]wireFile, error) {
 	for _, file := range d.Files {
 		wire := wireFile{GuestPath: file.GuestPath}
 		switch {
-		case file.LocalPath != "" && !local.given():
+		case file.LocalPath != "" && !local.isSet():
 			return nil, fmt.Errorf(
 				"[[files]] for %s takes its content from local_path, which is not supported here: use fly deploy, or "+
 					"write the content as raw_value", excerpt.Quote(file.GuestPath))

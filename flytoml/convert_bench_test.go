@@ -65,7 +65,7 @@ func BenchmarkApplyGroups(b *testing.B) {
 	}
 }
 
-// manyGroups is a file of n groups that have a section each of every kind.
+// manyGroups returns a file with n groups, each with its own section of every kind.
 func manyGroups(n int) string {
 	var text strings.Builder
 	text.WriteString("app = 'many'\n[env]\nA = '1'\n[processes]\n")

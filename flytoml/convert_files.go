@@ -32,17 +32,17 @@ func (f *File) WithFiles(files fs.FS) *File {
 // localFiles are the files next to fly.toml that flyctl would read. The zero
 // value means that there is no folder to read them from.
 type localFiles struct {
-	fs      fs.FS
-	assumed func(name string) // used instead of fs: it receives the name, and the content is empty
+	fs     fs.FS
+	record func(name string) // used instead of fs: it receives the name, and the content is empty
 }
 
-func (l localFiles) given() bool { return l.fs != nil || l.assumed != nil }
+func (l localFiles) isSet() bool { return l.fs != nil || l.record != nil }
 
 // read reads a file. If the file is missing, the error has the words of Go's os
 // package, because flyctl's messages contain them.
 func (l localFiles) read(name string) ([]byte, error) {
-	if l.assumed != nil {
-		l.assumed(name)
+	if l.record != nil {
+		l.record(name)
 		return nil, nil
 	}
 	clean := path.Clean(name)

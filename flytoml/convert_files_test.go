@@ -11,7 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// opened counts what is opened of files.
+// opened counts the files that are opened.
 type opened struct {
 	fstest.MapFS
 	names *[]string
@@ -130,7 +130,7 @@ func TestWithFilesRefuses(t *testing.T) {
 	}
 }
 
-// A file keeps what it was given, and the one it was made of has nothing.
+// The copy has the files, and the original has none.
 func TestWithFilesIsACopy(t *testing.T) {
 	f := parseFile(t, "[[files]]\nguest_path = '/f'\nlocal_path = 'x'")
 	with := f.WithFiles(fstest.MapFS{"x": {Data: []byte("1")}})
@@ -145,7 +145,7 @@ func TestWithFilesIsACopy(t *testing.T) {
 	}
 }
 
-// A folder that is opened as a root does not give out what lies beside it.
+// A folder that is opened as a root gives no access to files outside of it.
 func TestWithFilesRoot(t *testing.T) {
 	folder := t.TempDir()
 	for name, link := range map[string]string{"inside": "target", "outside": filepath.Join("..", "secret")} {

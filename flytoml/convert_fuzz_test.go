@@ -9,9 +9,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// FuzzMachineConfig lays any JSON over a Machine: it is converted, and what
-// nobody understands stays, or refused, without a word of what the environment
-// and other files hold.
+// FuzzMachineConfig applies any JSON to a Machine. Either it is converted and unknown
+// fields stay, or it is refused with an error that contains nothing of the
+// environment or of other files.
 func FuzzMachineConfig(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"containers":[{"name":"app"},null]}`,

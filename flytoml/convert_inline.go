@@ -96,7 +96,7 @@ func (d *Definition) mergeMachineConfig(config machine.Config, local localFiles)
 // not read the files that machine_config refers to: it passes their names to
 // assume.
 func (d *Definition) CheckMachineConfig(assume func(name string)) error {
-	_, err := d.mergeMachineConfig(machine.Config{}, localFiles{assumed: assume})
+	_, err := d.mergeMachineConfig(machine.Config{}, localFiles{record: assume})
 	return err
 }
 
@@ -110,7 +110,7 @@ func inlineJSON(source string, local localFiles) ([]byte, error) {
 			return nil, errors.New("invalid machine config source: neither JSON in braces nor a *.json file")
 		}
 		return nil, fmt.Errorf("invalid machine config source: %q", source)
-	case !local.given():
+	case !local.isSet():
 		return nil, fmt.Errorf(
 			"machine_config takes its content from the file %s, which is not supported here: use fly deploy, or "+
 				"write the JSON into machine_config itself", excerpt.Quote(source))
@@ -125,7 +125,7 @@ func refuseCompose(name string, local localFiles) error {
 	refused := errors.New(
 		"[build.compose] takes containers from a compose file, which is not supported here: use fly deploy")
 	switch {
-	case !local.given():
+	case !local.isSet():
 		return refused
 	case name != "":
 		if _, err := local.read(path.Clean(name)); err != nil {
@@ -187,9 +187,9 @@ type (
 // readLocalFiles fills the files of the Machine and its containers that have no
 // content yet, from the local file for the same path.
 func (c *machineConfig) readLocalFiles(source string, data []byte, local localFiles) error {
-	complete := !slices.ContainsFunc(c.Files, (*containerFile).empty)
+	complete := !slices.ContainsFunc(c.Files, (*containerFile).isEmpty)
 	for _, container := range c.Containers {
-		complete = complete && (container == nil || !slices.ContainsFunc(container.Files, (*containerFile).empty))
+		complete = complete && (container == nil || !slices.ContainsFunc(container.Files, (*containerFile).isEmpty))
 	}
 	if complete {
 		return nil
@@ -220,14 +220,14 @@ func (c *machineConfig) readLocalFiles(source string, data []byte, local localFi
 
 func fill(files []*containerFile, named []localFile, local localFiles) error {
 	for _, file := range files {
-		if !file.empty() {
+		if !file.isEmpty() {
 			continue
 		}
 		for _, n := range named {
 			if n.GuestPath != file.GuestPath || n.LocalPath == "" {
 				continue
 			}
-			if !local.given() {
+			if !local.isSet() {
 				return fmt.Errorf(
 					"machine_config takes the content of %s from local_path, which is not supported here: use fly deploy, "+
 						"or write the content as raw_value (base64)", excerpt.Quote(n.GuestPath))

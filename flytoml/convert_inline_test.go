@@ -7,8 +7,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// Inline JSON is laid over the Machine: containers by position, objects field
-// by field, and what neither side understands stays.
+// Inline JSON is merged into the Machine: containers by position, objects field by
+// field. Unknown fields stay.
 func TestApplyMachineConfig(t *testing.T) {
 	existing := parseConfig(t,
 		`{"containers":[{"name":"app","image":"old","cmd":["x"],"future":3}],"dns":{"hostname":"h","future":1},"future":2,
@@ -35,7 +35,7 @@ func TestApplyMachineConfig(t *testing.T) {
 		"guest":    `{"cpus":4,"memory_mb":512,"future":[1.0]}`,
 		"init":     `{"tty":true,"kernel_args":["k"]}`,
 		"metadata": `{"a":"1","b":"2","fly_platform_version":"v2","fly_process_group":"app"}`,
-		"schedule": `"daily"`, // null is no word
+		"schedule": `"daily"`, // null does not change a string
 		"volumes":  `[{"name":"v","temp_dir":{"storage_type":"disk"}}]`,
 		"services": absent,
 		"checks":   absent,
@@ -48,7 +48,7 @@ func TestApplyMachineConfig(t *testing.T) {
 	}
 }
 
-// What machine_config does not speak of stays byte for byte, containers too.
+// What machine_config does not mention stays byte for byte, including containers.
 func TestApplyKeepsContainers(t *testing.T) {
 	const containers = `[ {"name":"x", "future": 1.0, "files":[{"guest_path":"/f","raw_value":"eA=="}]} ]`
 	existing := parseConfig(t,
@@ -151,7 +151,7 @@ func TestMachineConfigShapes(t *testing.T) {
 			t.Errorf("%s:\n got %v\nwant %s", tt.json, err, want)
 		}
 	}
-	// Where secrets may stand the text is not repeated.
+	// Text that may contain secrets is not repeated.
 	for _, tt := range []struct{ json, want string }{
 		{`{"env":5}`,
 			`json: cannot unmarshal number into Go struct field MachineConfig.env of type map[string]string`},

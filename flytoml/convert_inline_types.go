@@ -216,9 +216,9 @@ type (
 	}
 )
 
-// empty reports whether a file has no content yet. A null entry is not empty, because there is
+// isEmpty reports whether a file has no content yet. A null entry is not empty, because there is
 // nothing to fill.
-func (f *containerFile) empty() bool {
+func (f *containerFile) isEmpty() bool {
 	return f != nil && f.RawValue == nil && f.SecretName == nil
 }
 

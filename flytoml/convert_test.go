@@ -178,7 +178,8 @@ func sameJSON(t *testing.T, got, want string) bool {
 	return string(a) == string(b)
 }
 
-// TestApplyKeeps: what flyctl does not take from fly.toml stays byte for byte.
+// TestApplyKeeps checks that fields which flyctl does not take from fly.toml stay
+// byte for byte.
 func TestApplyKeeps(t *testing.T) {
 	existing := parseConfig(t, `{
 		"future": {"a": 1.0, "b": [ ]}, "image": "i", "schedule": "daily", "dns": {"x": 1},
@@ -266,7 +267,7 @@ func TestApplyRefuses(t *testing.T) {
 	}
 }
 
-// flyctl takes a group without a name for the default one.
+// flyctl treats a group without a name as the default group.
 func TestApplyGroupWithoutName(t *testing.T) {
 	f := parseFile(t, "[processes]\n'' = 'a'\napp = 'b'\nweb = 'c'")
 	config, err := f.Apply("", machine.Config{})

@@ -10,7 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/flytomltest"
 )
 
-// What appendJSON writes is what json.Marshal writes, errors included.
+// appendJSON writes the same as json.Marshal, including errors.
 func TestAppendJSON(t *testing.T) {
 	text := "x"
 	values := []any{

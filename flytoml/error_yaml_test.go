@@ -8,7 +8,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-// TestYAMLReasonHides: a reason repeats no value; flyctl's text is flyctl's.
+// TestYAMLReasonHides checks that a reason repeats no value. Text is flyctl's own and
+// may.
 func TestYAMLReasonHides(t *testing.T) {
 	_, err := Parse("fly.yaml", []byte("env:\n  A: !!int S3CR3T` as a `\n"))
 	var syntaxErr *syntax.Error

@@ -111,7 +111,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// The caret stands under the place, in long lines too, counted in characters.
+// The caret is below the position, in long lines too. It is counted in characters.
 func TestSyntaxErrorCaret(t *testing.T) {
 	for _, before := range []string{"", "é", strings.Repeat("x", 300), "\t"} {
 		data := "a = \"" + before + "\" ! # " + strings.Repeat("y", 300)
@@ -132,7 +132,7 @@ func TestSyntaxErrorCaret(t *testing.T) {
 	}
 }
 
-// What flyctl reads is read, if no edit could keep it either.
+// A file that flyctl reads is read, even if it could not be edited.
 func TestParseReads(t *testing.T) {
 	for _, tt := range []struct{ name, data string }{
 		{"fly.json", "{\r\"app\":\r\"x\"}\r"},
@@ -160,8 +160,8 @@ func TestParseReads(t *testing.T) {
 	}
 }
 
-// TestYAMLText compares with what gopkg.in/yaml.v3 3.0.1 says, which flyctl
-// prints: its way of counting lines is its own.
+// TestYAMLText compares with the messages of gopkg.in/yaml.v3 3.0.1, which flyctl
+// prints, including that library's way of counting lines.
 func TestYAMLText(t *testing.T) {
 	for data, want := range map[string]string{
 		"a: [1,2":        "yaml: line 1: did not find expected ',' or ']'",

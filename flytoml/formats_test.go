@@ -13,8 +13,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// differences tells how two files that say the same differ in what flyctl makes
-// of them.
+// differences returns how two files with the same content differ in what flyctl would
+// make of them.
 func differences(t *testing.T, a, b *File, existing machine.Config) []string {
 	t.Helper()
 	var found []string
@@ -54,9 +54,9 @@ func differences(t *testing.T, a, b *File, existing machine.Config) []string {
 	return found
 }
 
-// TestFormatsAgree writes each recorded case as JSON and as YAML, and compares
-// what becomes of it. The exceptions are flyctl's own: its translations of old
-// spellings tell the decoders' number types apart.
+// TestFormatsAgree writes each recorded case as JSON and as YAML, and compares the
+// results. The exceptions are flyctl's: its translation of old spellings depends on
+// the types of numbers.
 func TestFormatsAgree(t *testing.T) {
 	t.Parallel()
 	const (
@@ -115,7 +115,7 @@ func TestFormatsAgree(t *testing.T) {
 	}
 }
 
-// must returns what a call did, or ends the test.
+// must returns the result of a call, or ends the test on an error.
 func must[T any](value T, err error) func(testing.TB) T {
 	return func(t testing.TB) T {
 		t.Helper()
@@ -126,8 +126,8 @@ func must[T any](value T, err error) func(testing.TB) T {
 	}
 }
 
-// TestNumberTypes: what flyctl's translations make of numbers and null, by the
-// type that each format's decoder gives them.
+// TestNumberTypes checks how flyctl's translations convert numbers and null, for the
+// types that each format's decoder returns.
 func TestNumberTypes(t *testing.T) {
 	const inTOML, inJSON, inYAML = "fly.toml", "fly.json", "fly.yaml"
 	for _, tt := range []struct {

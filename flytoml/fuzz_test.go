@@ -16,8 +16,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// FuzzParse: no input makes reading, converting, reviewing or rendering panic;
-// what is read keeps its bytes, and what converts converts to a readable
+// FuzzParse checks that no input makes reading, converting, reviewing or rendering
+// panic, that a file keeps its bytes, and that conversion returns a readable
 // configuration.
 func FuzzParse(f *testing.F) {
 	for _, data := range flytomltest.Files(f) {
@@ -30,8 +30,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzParseFormats is FuzzParse for fly.json and fly.yaml. A file that is not
-// read has a place where it is wrong. (FuzzLocate is about the places of keys.)
+// FuzzParseFormats is FuzzParse for fly.json and fly.yaml. The error of a file that
+// cannot be read must have a position. (FuzzLocate checks the positions of keys.)
 func FuzzParseFormats(f *testing.F) {
 	cases := flytomltest.Files(f)
 	for i, name := range slices.Sorted(maps.Keys(cases)) {
@@ -70,7 +70,7 @@ func FuzzParseFormats(f *testing.F) {
 	})
 }
 
-// exercise does everything with a file that can be done without editing it.
+// exercise calls everything that can be done with a file, except for editing.
 func exercise(t *testing.T, file *flytoml.File, data []byte) {
 	t.Helper()
 	existing := parseConfig(t, `{"init":{"tty":true},"metadata":{"a":"b"},"containers":[{"name":"x"}]}`)

@@ -10,13 +10,13 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/syntax"
 )
 
-// An eighth of what a file may have keeps a careless reader busy long enough.
+// An eighth of the allowed size is enough to make a reader without limits slow.
 const hostileSize = flytoml.MaxSize / 8
 
-// filled repeats a text up to a file's size.
+// filled repeats a text up to the size of a file.
 func filled(text string) string { return strings.Repeat(text, hostileSize/len(text)) }
 
-// numbered repeats a text with a number in it, for @, up to a file's size.
+// numbered repeats a text up to the size of a file, with a number in place of @.
 func numbered(text string) string {
 	var b strings.Builder
 	for i := 0; b.Len() < hostileSize; i++ {
@@ -25,7 +25,7 @@ func numbered(text string) string {
 	return b.String()
 }
 
-// chained repeats a text that refers to the one before it by its number.
+// chained repeats a text that refers to the previous one by its number.
 func chained(text string) string {
 	var b strings.Builder
 	for i := 1; b.Len() < hostileSize; i++ {
@@ -34,8 +34,8 @@ func chained(text string) string {
 	return b.String()
 }
 
-// hostile are files that keep a careless reader busy.
-// Those with a reason are refused for it; the rest is read.
+// hostile returns files that make a reader without limits very slow.
+// Those with a reason must be refused with it; the others must be read.
 func hostile() map[string][3]string {
 	return map[string][3]string{
 		"toml brackets":       {"fly.toml", "a=" + filled("["), "nested deeper"},
@@ -77,8 +77,8 @@ func indented() string {
 	return b.String()
 }
 
-// TestHostile checks the limits by their reasons; without one of them it takes
-// long, or the memory of the machine.
+// TestHostile checks the limits by their reasons. Without one of the limits it takes
+// very long, or all of the memory.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	for what, tt := range hostile() {

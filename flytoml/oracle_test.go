@@ -26,8 +26,8 @@ type oracle struct {
 	OntoExisting    map[string]machine.Config `json:"machine_config_onto_existing,omitempty"`
 }
 
-// TestOracle compares with the recorded answers of flyctl, case by case. No
-// case is left out.
+// TestOracle compares each case with the recorded answers of flyctl. It skips no
+// case.
 func TestOracle(t *testing.T) {
 	for _, dir := range flytomltest.OracleDirs(t) {
 		data, err := os.ReadFile(filepath.Join(dir, "existing-machine.json"))

@@ -13,9 +13,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// TestRealWorld converts files of the kinds that people write and compares with
-// testdata/realworld/*.json, which were derived by flyctl's rules and read
-// through by hand. Names with invalid- fail to validate, with refused- to
+// TestRealWorld converts typical files and compares the results with
+// testdata/realworld/*.json, which were derived from flyctl's rules and reviewed by
+// hand. Files named invalid-* must fail to validate, and files named refused-* to
 // convert.
 func TestRealWorld(t *testing.T) {
 	paths, err := filepath.Glob(filepath.Join("testdata", "realworld", "*.toml"))
@@ -60,7 +60,7 @@ func TestRealWorld(t *testing.T) {
 	}
 }
 
-// answerOf is what the product makes of a file, in the oracle's words.
+// answerOf returns our result for a file in the oracle's form.
 func answerOf(t *testing.T, f *File) oracle {
 	t.Helper()
 	out := oracle{Valid: true, App: f.App(), Groups: f.Groups()}

@@ -6,7 +6,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// TestFormatRules: where JSON and YAML have other numbers than TOML, and null.
+// TestFormatRules checks rules for which JSON and YAML differ from TOML: the types of
+// numbers, and null.
 func TestFormatRules(t *testing.T) {
 	const invalid = "can not flatten an invalid v2 application config: "
 	for _, tt := range []struct{ name, text, field, want string }{

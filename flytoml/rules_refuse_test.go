@@ -6,8 +6,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// TestShapeRules: what flyctl cannot decode, in its words. The file has no
-// groups then but app.
+// TestShapeRules checks flyctl's messages for files that it cannot decode. Such a
+// file only has the group app.
 func TestShapeRules(t *testing.T) {
 	const (
 		number = "json: cannot unmarshal number into Go struct field "
@@ -124,7 +124,7 @@ func TestShapeRules(t *testing.T) {
 	}
 }
 
-// TestConversionRules: what is valid and fails when it is converted.
+// TestConversionRules checks valid files that fail to convert.
 func TestConversionRules(t *testing.T) {
 	const sizes = "[performance-10x performance-12x performance-14x performance-16x performance-1x " +
 		"performance-2x performance-4x performance-6x performance-8x]"

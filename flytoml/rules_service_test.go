@@ -2,7 +2,7 @@ package flytoml
 
 import "testing"
 
-// The ports that [http_service] stands for, without options.
+// The ports of [http_service], without options.
 const impliedPorts = `"ports":[{"port":80,"handlers":["http"]},{"port":443,"handlers":["http","tls"]}]`
 
 func TestServiceRules(t *testing.T) {

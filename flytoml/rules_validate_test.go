@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestValidationRules: the whole text, so that order, line ends and warnings
-// are flyctl's. An empty want is a valid file, whatever it warns of.
+// TestValidationRules compares the whole text, so that order, line ends and warnings
+// are flyctl's. An empty want means a valid file, with or without warnings.
 func TestValidationRules(t *testing.T) {
 	const invalid = "\n   ✘invalid app configuration"
 	const noPorts = "WARNING: Service must expose at least one port. Add a [[services.ports]] section to " +

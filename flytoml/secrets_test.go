@@ -19,8 +19,8 @@ func parseFile(t testing.TB, data string) *flytoml.File {
 	return f
 }
 
-// Header values may be credentials, and so may JSON in machine_config: no
-// error repeats them.
+// Header values may be credentials, and so may JSON in machine_config.
+// No error repeats them.
 func TestErrorsKeepSecrets(t *testing.T) {
 	for _, toml := range []string{
 		"[checks.x]\nheaders = [{ value = 'hunter2' }]",

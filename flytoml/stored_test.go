@@ -21,8 +21,8 @@ func TestFromDefinitionRefuses(t *testing.T) {
 	}
 }
 
-// TestDefinitionRoundTrip: the file made of a definition converts as the
-// definition itself does.
+// TestDefinitionRoundTrip checks that the file of a definition converts as the
+// definition does.
 func TestDefinitionRoundTrip(t *testing.T) {
 	check := func(name string, definition []byte) {
 		t.Helper()

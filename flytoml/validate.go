@@ -147,7 +147,7 @@ func (v *validation) build(d *Definition) {
 	}
 	if b.Dockerfile != "" || b.DockerBuildTarget != "" {
 		if b.Dockerfile != "" {
-			strategies = append(strategies, fmt.Sprintf("the %s dockerfile", quote(displayed(b.Dockerfile))))
+			strategies = append(strategies, fmt.Sprintf("the %s dockerfile", quote(displayName(b.Dockerfile))))
 		} else {
 			strategies = append(strategies, "a dockerfile")
 		}
@@ -160,9 +160,9 @@ func (v *validation) build(d *Definition) {
 	}
 }
 
-// displayed returns the name of a Dockerfile. A URL is shown without user, query and fragment,
+// displayName returns the name of a Dockerfile. A URL is shown without user, query and fragment,
 // which may be secret.
-func displayed(dockerfile string) string {
+func displayName(dockerfile string) string {
 	address, err := url.Parse(dockerfile)
 	if err == nil && address.Host != "" && (address.Scheme == "http" || address.Scheme == "https") {
 		return (&url.URL{Scheme: address.Scheme, Host: address.Host, Path: address.Path, RawPath: address.RawPath}).String()

@@ -79,7 +79,7 @@ func TestAdoptJourney(t *testing.T) {
 		}
 		for _, id := range ids {
 			config := b.MachineConfig(b.app, id)
-			if !config.FlyLaunch() || config.ProcessGroup() != "app" || config.Image() != image {
+			if !config.IsFlyLaunch() || config.ProcessGroup() != "app" || config.Image() != image {
 				t.Errorf("%s: group %q, image %q", id, config.ProcessGroup(), config.Image())
 			}
 		}

@@ -117,7 +117,7 @@ func BenchmarkDiff(b *testing.B) {
 	}
 }
 
-// BenchmarkParseEdit is to stay under 1 ms and 1 MB.
+// BenchmarkParseEdit must stay under 1 ms and 1 MB.
 func BenchmarkParseEdit(b *testing.B) {
 	data := flytomltest.TenKB()
 	b.SetBytes(int64(len(data)))

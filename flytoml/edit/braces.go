@@ -80,7 +80,7 @@ func (p *braces) follow(e *layout.Entry, list []addition) {
 	_, first := p.LineStart(e.At.Start)
 	alone := first && rest < len(p.Source) && (p.Source[rest] == '#' || p.Source[rest] == '\n' ||
 		bytes.HasPrefix(p.Source[rest:], []byte("\r\n")))
-	if !alone || !trailing && p.commaAhead(end) {
+	if !alone || !trailing && p.hasCommaAhead(end) {
 		text, changes := p.join(list)
 		p.replace(layout.Span{Start: end, End: end}, p.comma()+text, changes...)
 		return
@@ -147,8 +147,8 @@ func (l *splices) object(k newKey, indent, beginning string) []newLine {
 	return append(lines, newLine{text: indent + "}"})
 }
 
-// commaAhead reports whether a comma follows on a later line.
-func (l *splices) commaAhead(offset int) bool {
+// hasCommaAhead reports whether a comma follows on a later line.
+func (l *splices) hasCommaAhead(offset int) bool {
 	for offset < len(l.Source) {
 		switch l.Source[offset] {
 		case ' ', '\t', '\r', '\n':

@@ -29,30 +29,30 @@ func (ed *editor) newService(f *flytoml.File, e Request) (*service, error) {
 	groups := e.Groups
 	if processes := processNames(f); len(groups) == 0 && len(processes) > 0 {
 		groups = processes
-		if silent := ed.silentGroups(); len(silent) > 0 {
+		if silent := ed.groupsWithoutPorts(); len(silent) > 0 {
 			groups = silent
 		}
 		if len(groups) > 1 {
 			return nil, &UnnamedGroupsError{processes}
 		}
 	}
-	s := &service{table: &layout.Node{Kind: layout.KindTable}, single: !e.Create.TCP, named: len(groups) > 0,
+	s := &service{table: &layout.Node{Kind: layout.KindTable}, single: !e.Create.TCP, hasGroups: len(groups) > 0,
 		groups: groups}
-	if !s.named {
+	if !s.hasGroups {
 		s.groups = []string{flytoml.DefaultGroup}
 	}
 	if !e.Create.TCP {
-		if err := speaksHTTP(f, e); err != nil {
+		if err := checkHTTP(f, e); err != nil {
 			return nil, err
 		}
-	} else if taken := ed.holder(e.Create.InternalPort); taken != "" {
+	} else if taken := ed.portHolder(e.Create.InternalPort); taken != "" {
 		return nil, fmt.Errorf("port %d cannot be used for a new service: %s already has it", e.Create.InternalPort, taken)
 	}
 	return s, nil
 }
 
-// silentGroups returns the groups whose services have no ports, sorted.
-func (ed *editor) silentGroups() []string {
+// groupsWithoutPorts returns the groups whose services have no ports, sorted.
+func (ed *editor) groupsWithoutPorts() []string {
 	var groups []string
 	for _, s := range ed.services {
 		groups = append(groups, s.groups...)
@@ -61,8 +61,8 @@ func (ed *editor) silentGroups() []string {
 	return slices.Compact(groups)
 }
 
-// speaksHTTP returns an error if the program is known to speak something else than HTTP.
-func speaksHTTP(f *flytoml.File, e Request) error {
+// checkHTTP returns an error if the program is known to speak something else than HTTP.
+func checkHTTP(f *flytoml.File, e Request) error {
 	port := e.Create.InternalPort
 	if engine := machine.EngineOfPort(port); engine != nil && !engine.SpeaksHTTP(port) {
 		return &NotHTTPError{engine.Name, fmt.Sprintf("its port %d", port), port}
@@ -90,7 +90,7 @@ func (ed *editor) create(s service, e Request) error {
 	} else {
 		list = append(list, e.settings()...)
 	}
-	if s.named {
+	if s.hasGroups {
 		list = append(list, setting{"processes", scalar{kind: layout.KindArray, list: s.groups}})
 	}
 	if !e.Create.TCP {

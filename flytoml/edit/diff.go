@@ -78,7 +78,7 @@ func wholeLines(src []byte, list []splice) []region {
 	var regions []region
 	done := 0 // how much of src is in the last region's text
 	for _, sp := range list {
-		from, to := touched(src, sp, regions)
+		from, to := touchedLines(src, sp, regions)
 		if n := len(regions); n == 0 || from > regions[n-1].to {
 			if n > 0 {
 				regions[n-1].text = append(regions[n-1].text, src[done:regions[n-1].to]...)
@@ -97,9 +97,9 @@ func wholeLines(src []byte, list []splice) []region {
 	return regions
 }
 
-// touched returns the lines that a splice touches. It does not search the lines
+// touchedLines returns the lines that a splice touches. It does not search the lines
 // of the last region again, because all splices may be on one long line.
-func touched(src []byte, sp splice, regions []region) (from, to int) {
+func touchedLines(src []byte, sp splice, regions []region) (from, to int) {
 	if n := len(regions); n > 0 && sp.at.End < regions[n-1].to {
 		return regions[n-1].from, regions[n-1].to
 	}

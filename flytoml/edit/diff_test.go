@@ -58,7 +58,7 @@ func patchText(before, diff string) (string, error) {
 	return strings.Join(append(out, old[at:]...), ""), nil
 }
 
-// parseRange gives the lines before a range as start, its length as end.
+// parseRange returns the number of lines before a range as start, and its length.
 func parseRange(s string) layout.Span {
 	start, count := 0, 1
 	if n, _ := fmt.Sscanf(s, "%d,%d", &start, &count); n < 2 {
@@ -107,9 +107,9 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// TestDiffOfEqualServices: lines that stay are context, also where every service
-// has the same ones. A diff that is anchored at lines that occur once, as that of
-// rogpeppe/go-internal is, would show them as removed and added.
+// TestDiffOfEqualServices checks that unchanged lines are context even if all
+// services have the same lines. A diff that is anchored at unique lines, such as that
+// of rogpeppe/go-internal, would show them as removed and added.
 func TestDiffOfEqualServices(t *testing.T) {
 	edited, err := Apply(parse(t, string(flytomltest.ManyServices(3))), blueprint())
 	if err != nil {

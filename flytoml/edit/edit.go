@@ -163,7 +163,7 @@ func Apply(f *flytoml.File, e Request) (*Result, error) {
 	}
 	ed.keep = ed.exemptions(f, e, added)
 	for _, s := range services {
-		if !s.of(e.Groups) {
+		if !s.belongsTo(e.Groups) {
 			continue
 		}
 		if err := ed.edit(s, ed.withoutExempt(s, e)); err != nil {

@@ -406,7 +406,7 @@ func testEdits(t *testing.T, name string, tests []editTest) {
 	}
 }
 
-// What the editor wrote is what the converter, by flyctl's rules, reads.
+// The converter, which follows flyctl's rules, reads what the editor wrote.
 func TestEditIsUnderstood(t *testing.T) {
 	t.Parallel()
 	e := blueprint()

@@ -54,8 +54,8 @@ func manyEdits() map[string]Request {
 	}
 }
 
-// checkEdit holds an edit to the invariants of every edit. It returns what
-// became of the file; nil if the edit was refused.
+// checkEdit checks the invariants of every edit. It returns the result, nil if the
+// edit was refused.
 func checkEdit(t *testing.T, f *flytoml.File, e Request) *Result {
 	t.Helper()
 	edited, err := Apply(f, e)
@@ -98,8 +98,8 @@ func checkEdit(t *testing.T, f *flytoml.File, e Request) *Result {
 	return edited
 }
 
-// checkSleepRemark compares the groups of which an edit says that they can sleep
-// now with those whose converted services do.
+// checkSleepRemark compares the groups in the remarks on sleep with those whose
+// converted services can newly sleep.
 func checkSleepRemark(t *testing.T, f, again *flytoml.File, edited *Result) {
 	t.Helper()
 	if !isReadable(f) || !isReadable(again) || !slices.ContainsFunc(edited.Changes, func(c Change) bool {
@@ -151,8 +151,8 @@ func checkLineEndings(t *testing.T, before, after []byte) {
 	}
 }
 
-// checkComments sees that no comment went. What YAML decodes to is checked by
-// the edit itself, so there it is enough that no # was cut out but in a string.
+// checkComments checks that no comment was removed. The edit itself checks what YAML
+// decodes to, so for YAML it is enough that no # outside of a string was removed.
 func checkComments(t *testing.T, format syntax.Format, e *Result) {
 	t.Helper()
 	switch format {

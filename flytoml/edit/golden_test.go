@@ -12,8 +12,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// Each file in testdata/edit has its outcome beside it: NAME.after, the file as
-// the blueprint with a soft limit makes it, and NAME.diff.
+// Each file in testdata/edit has its expected results next to it: NAME.after, the file
+// after the blueprint with a soft limit, and NAME.diff.
 func TestEditGolden(t *testing.T) {
 	e := blueprint()
 	e.SoftLimit = ptr(20)
@@ -48,9 +48,9 @@ func TestEditGolden(t *testing.T) {
 	}
 }
 
-// TestEditAligned: a value of another length moves no comment that stands in a
-// column, as far as the blanks in front of it suffice, and a new key goes into
-// the column of the signs around it.
+// TestEditAligned checks that a comment stays in its column when the value before it
+// changes its length, as far as there are enough spaces, and that a new key has its
+// sign in the column of the signs around it.
 func TestEditAligned(t *testing.T) {
 	for _, tt := range []struct{ name, file, text, want string }{
 		{"comments in a column", "fly.toml",
@@ -95,7 +95,7 @@ func TestEditAligned(t *testing.T) {
 		}
 		got := string(edited.After)
 		if i := strings.Index(tt.want, "auto_stop_machines"); i < 0 || !strings.Contains(tt.want, "min_machines_running") {
-			// Only the lines that were there are of interest.
+			// Only lines of the old file matter.
 			var kept []string
 			for line := range strings.Lines(got) {
 				if strings.Contains(tt.text, strings.Fields(line)[0]) {
@@ -110,8 +110,8 @@ func TestEditAligned(t *testing.T) {
 	}
 }
 
-// TestEditKeepsSuspend: Machines that are suspended when idle stay so, unless
-// another value was asked for.
+// TestEditKeepsSuspend checks that suspended Machines stay suspended unless another
+// value is requested.
 func TestEditKeepsSuspend(t *testing.T) {
 	const text = "[http_service]\ninternal_port = 80\nauto_stop_machines = %q\nauto_start_machines = true\n" +
 		"min_machines_running = 0\n"
@@ -133,7 +133,7 @@ func TestEditKeepsSuspend(t *testing.T) {
 	}
 }
 
-// TestEditComments: a change tells what the file says of the value.
+// TestEditComments checks that a change has the file's comment on the value.
 func TestEditComments(t *testing.T) {
 	for _, tt := range []struct{ file, text, want string }{
 		{"fly.toml", "[http_service]\nauto_stop_machines = \"off\" # a stopped machine would drop every open " +

@@ -10,7 +10,7 @@ func (p *jsonWriter) set(n *layout.Node, text string, change int) {
 }
 
 func (p *jsonWriter) addKey(t *layout.Node, k newKey) error {
-	p.add(t.Own, addition{key: k, text: p.assign(k), behind: behind(t.Own, k.name)})
+	p.add(t.Own, addition{key: k, text: p.assign(k), behind: entryBefore(t.Own, k.name)})
 	return nil
 }
 

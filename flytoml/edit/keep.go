@@ -102,7 +102,7 @@ func (ed *editor) exemptions(f *flytoml.File, e Request, added *service) map[str
 	byGroup := make(map[string][]machine.Service)
 	for _, s := range ed.services {
 		wire := s.wire()
-		if e.Autostart != nil && s.of(e.Groups) {
+		if e.Autostart != nil && s.belongsTo(e.Groups) {
 			wire.Autostart = e.Autostart
 		}
 		for _, group := range s.groups {
@@ -277,8 +277,8 @@ func (k exemption) fix() string {
 	return "keep it running; to let it sleep anyway, request autostop and name the group"
 }
 
-// edited returns the service after an edit, with the fields that Fly Proxy uses.
-func (s service) edited(e Request) machine.Service {
+// afterEdit returns the service after an edit, with the fields that Fly Proxy uses.
+func (s service) afterEdit(e Request) machine.Service {
 	out := s.wire()
 	if e.Autostart != nil {
 		out.Autostart = e.Autostart
@@ -300,8 +300,8 @@ func (ed *editor) sleepRemarks(f *flytoml.File, e Request, added *service) []Rem
 	for _, s := range ed.services {
 		before := s.wire()
 		after := before
-		if s.of(e.Groups) {
-			after = s.edited(ed.withoutExempt(s, e))
+		if s.belongsTo(e.Groups) {
+			after = s.afterEdit(ed.withoutExempt(s, e))
 		}
 		for _, group := range s.groups {
 			was[group], is[group] = append(was[group], before), append(is[group], after)

@@ -10,8 +10,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// TestEditKeeps: a group that nothing can wake, and one that runs a database or
-// ships logs, keep their autostop and minimum, and the edit says so.
+// TestEditKeeps checks that a group keeps its autostop and minimum, with a remark, if
+// nothing can wake it, or if it runs a database or ships logs.
 func TestEditKeeps(t *testing.T) {
 	const http = "[[services.ports]]\nport = 80\nhandlers = ['http']\n"
 	tests := []struct {
@@ -121,7 +121,7 @@ func TestEditKeeps(t *testing.T) {
 	}
 }
 
-// TestEditKeepsByArgument: what an argument changes about a group that keeps its
+// TestEditKeepsByArgument checks which arguments change a group that keeps its
 // autostop.
 func TestEditKeepsByArgument(t *testing.T) {
 	const portless = "[[services]]\n  internal_port = 8080\n  auto_stop_machines = \"stop\"\n  min_machines_running = 2\n"
@@ -156,7 +156,8 @@ func TestEditKeepsByArgument(t *testing.T) {
 	}
 }
 
-// TestEditRemarksSleep: a group that can sleep now and could not before.
+// TestEditRemarksSleep checks the remarks on groups that can sleep now and could not
+// before.
 func TestEditRemarksSleep(t *testing.T) {
 	withService := func(keys string) string { return "app = 'api'\n[http_service]\ninternal_port = 8080\n" + keys }
 	tests := []struct {
@@ -194,7 +195,7 @@ func TestEditRemarksSleep(t *testing.T) {
 	}
 }
 
-// TestEditCases: the files of people whom the edit did harm.
+// TestEditCases checks users' files that earlier versions of the edit broke.
 func TestEditCases(t *testing.T) {
 	for name, want := range map[string]string{
 		"portless-worker/fly.toml":     "+  auto_stop_machines = \"stop\"\n",
@@ -213,8 +214,8 @@ func TestEditCases(t *testing.T) {
 	}
 }
 
-// TestCreateSpeaksHTTP: an http_service for a program that speaks something else
-// would answer nobody.
+// TestCreateSpeaksHTTP checks that no http_service is created for a program that does
+// not speak HTTP.
 func TestCreateSpeaksHTTP(t *testing.T) {
 	redis, err := os.ReadFile("../../testdata/cases/tcp-create/fly.toml")
 	if err != nil {

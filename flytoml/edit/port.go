@@ -31,7 +31,7 @@ func (ed *editor) plainPorts(e Request) (*Remark, error) {
 	used := map[int]string{}
 	for i, s := range needy {
 		port := e.PlainPorts[i]
-		taken := cmp.Or(ed.holder(port), used[port])
+		taken := cmp.Or(ed.portHolder(port), used[port])
 		if taken != "" {
 			return nil, ed.Refuse(s.table.At.Start,
 				fmt.Sprintf("the plain port %d cannot be added to %s.ports: %s already has it", port, s.path, taken))
@@ -82,7 +82,7 @@ func (ed *editor) needPlainPort(e Request) []service {
 	for i, s := range routed {
 		port := ports[i]
 		lacks := slices.ContainsFunc(s.groups, func(group string) bool { return !served[program{group, port}] })
-		if !lacks || !s.of(e.Groups) {
+		if !lacks || !s.belongsTo(e.Groups) {
 			continue
 		}
 		needy = append(needy, s)
@@ -110,7 +110,7 @@ func (ed *editor) plainPort(s service, e Request, port int) error {
 		return err
 	}
 	model := ports[0]
-	if err := ed.whole(model, paths[0].String()); err != nil {
+	if err := ed.checkNotMerged(model, paths[0].String()); err != nil {
 		return err
 	}
 	wire := wirePort(model)
@@ -143,8 +143,8 @@ func (ed *editor) plainPort(s service, e Request, port int) error {
 	return ed.addItem(list, item)
 }
 
-// holder returns the path of the service that already has a TCP port, empty if none has it.
-func (ed *editor) holder(port int) string {
+// portHolder returns the path of the service that already has a TCP port, empty if none has it.
+func (ed *editor) portHolder(port int) string {
 	for _, s := range ed.services {
 		wire := s.wire()
 		if wire.IsUDP() {

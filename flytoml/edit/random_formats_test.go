@@ -10,8 +10,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 )
 
-// tree is a document to be written at random in JSON or YAML: a table if it
-// has keys, a list if it has items, and else a value, in JSON.
+// tree is a document to write at random in JSON or YAML: a table if it has keys, a
+// list if it has items, else a value in JSON.
 type tree struct {
 	keys  []string
 	items []tree
@@ -23,7 +23,7 @@ func (t *tree) set(key string, value tree) {
 	t.keys, t.items = append(t.keys, key), append(t.items, value)
 }
 
-// grower makes documents at random, and writes them.
+// grower makes and writes random documents.
 type grower struct {
 	*rand.Rand
 	strings.Builder

@@ -9,9 +9,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 )
 
-// author writes fly.toml files at random: every shape of services that flyctl
-// takes, with comments wherever TOML has room for one. The fuzzer seldom gets
-// from one valid shape to another; this does.
+// author writes random fly.toml files: every shape of services that flyctl accepts,
+// with comments wherever TOML allows one. The fuzzer rarely gets from one valid shape
+// to another.
 type author struct {
 	*rand.Rand
 	strings.Builder

@@ -39,7 +39,7 @@ func TestEditRefusesFile(t *testing.T) {
 	testRefusals(t, "fly.toml", tests)
 }
 
-// refusal is a file that cannot be edited, and what is said of it.
+// refusal is a file that cannot be edited, and the expected error.
 type refusal struct {
 	name, text  string
 	row, column int
@@ -161,7 +161,7 @@ func TestEditRefusesPlainPort(t *testing.T) {
 	}
 }
 
-// Names that are data may differ in case alone.
+// Names that are data may differ only in case.
 func TestEditKeepsNamesThatDifferInCase(t *testing.T) {
 	for _, text := range []string{
 		"[http_service]\ninternal_port = 1\n[http_service.http_options.response.headers]\nX-A = 'b'\nx-a = 'c'\n",
@@ -177,7 +177,7 @@ func TestEditKeepsNamesThatDifferInCase(t *testing.T) {
 	}
 }
 
-// What no editor should see: Parse refuses it with the place.
+// Parse already refuses these files, with the position.
 func TestParseRefusesUnsafeFiles(t *testing.T) {
 	for name, tt := range map[string]struct {
 		text        string
@@ -232,7 +232,7 @@ func TestEditRefusesEdit(t *testing.T) {
 	}
 }
 
-// The check of the result sees what an editor gone wrong would do.
+// Verification finds what a faulty editor would change.
 func TestVerify(t *testing.T) {
 	const text = "a = 1\n[http_service]\nforce_https = true\nlist = [nan, 2024-01-01]\n[[services]]\nx = 1\n"
 	path := keyPath{{key: "http_service"}, {key: "force_https"}}
@@ -270,8 +270,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// TestEditRefusalHides: what stands beside the offending key or value is not
-// shown, and what is shown has the caret under it.
+// TestEditRefusalHides checks that an error does not show the text next to the
+// offending key or value, and that the caret is below what it shows.
 func TestEditRefusalHides(t *testing.T) {
 	all := blueprint()
 	all.SoftLimit = ptr(20)
@@ -296,8 +296,8 @@ func TestEditRefusalHides(t *testing.T) {
 	}
 }
 
-// TestEditBeforeHides: a change does not tell what a table or list has where a
-// value belongs.
+// TestEditBeforeHides checks that a change does not show the content of a table or
+// list that it replaces.
 func TestEditBeforeHides(t *testing.T) {
 	for _, tt := range []struct{ name, text, before string }{
 		{"fly.toml", "[http_service]\nforce_https = { a = 'S3CR3T' }\n", "a table"},

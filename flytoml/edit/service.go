@@ -12,11 +12,11 @@ import (
 
 // service is a table in the file that defines a service.
 type service struct {
-	table  *layout.Node
-	path   keyPath
-	single bool // [http_service]
-	named  bool // for a new service: it names its groups
-	groups []string
+	table     *layout.Node
+	path      keyPath
+	single    bool // [http_service]
+	hasGroups bool // for a new service: it names its groups
+	groups    []string
 }
 
 // services returns the file's services, http_service first, as in flyctl. An
@@ -24,11 +24,11 @@ type service struct {
 // a service. stray are tables next to [http_service] that are services only by
 // their name: there is nothing in them to edit.
 func (l *splices) services(standard string) (list, stray []service, err error) {
-	if err := l.whole(l.Root, "the file"); err != nil {
+	if err := l.checkNotMerged(l.Root, "the file"); err != nil {
 		return nil, nil, err
 	}
 	add := func(table *layout.Node, path keyPath, single bool) error {
-		if err := l.whole(table, path.String()); err != nil {
+		if err := l.checkNotMerged(table, path.String()); err != nil {
 			return err
 		}
 		if !table.IsTable() {
@@ -75,9 +75,9 @@ func (l *splices) services(standard string) (list, stray []service, err error) {
 	return list, stray, nil
 }
 
-// whole refuses a table that takes keys from another place, because its content
+// checkNotMerged refuses a table that takes keys from another place, because its content
 // is not visible in the table itself.
-func (l *splices) whole(table *layout.Node, what string) error {
+func (l *splices) checkNotMerged(table *layout.Node, what string) error {
 	if table.Merged > 0 {
 		return l.Refuse(table.Merged-1,
 			what+" takes keys from another place (<<): write the keys out, so that it can be edited")
@@ -104,8 +104,8 @@ func groupsOf(table *layout.Node, standard string) []string {
 	return groups
 }
 
-// of reports whether the service belongs to one of the groups. No groups mean all.
-func (s service) of(groups []string) bool {
+// belongsTo reports whether the service belongs to one of the groups. No groups mean all.
+func (s service) belongsTo(groups []string) bool {
 	return len(groups) == 0 || slices.ContainsFunc(s.groups, func(group string) bool {
 		return slices.Contains(groups, group)
 	})
@@ -133,21 +133,21 @@ func (s service) ports() ([]*layout.Node, []keyPath) {
 	return tables, paths
 }
 
-// handles reports whether a port has a handler.
-func handles(port *layout.Node, handler string) bool {
+// hasHandler reports whether a port has a handler.
+func hasHandler(port *layout.Node, handler string) bool {
 	handlers, _ := port.Get("handlers")
 	return handlers != nil && slices.ContainsFunc(handlers.Items, func(item *layout.Node) bool {
 		return item.Kind == layout.KindString && item.Text == handler
 	})
 }
 
-// http reports whether the service speaks HTTP to Fly Proxy.
-func (s service) http() bool {
+// isHTTP reports whether the service speaks HTTP to Fly Proxy.
+func (s service) isHTTP() bool {
 	if s.single {
 		return true
 	}
 	ports, _ := s.ports()
-	return slices.ContainsFunc(ports, func(port *layout.Node) bool { return handles(port, "http") })
+	return slices.ContainsFunc(ports, func(port *layout.Node) bool { return hasHandler(port, "http") })
 }
 
 // editor applies an edit to the services of a file and records the changes.
@@ -166,7 +166,7 @@ type editor struct {
 func (ed *editor) edit(s service, e Request) error {
 	ports, paths := s.ports()
 	for i, port := range ports {
-		if err := ed.whole(port, paths[i].String()); err != nil {
+		if err := ed.checkNotMerged(port, paths[i].String()); err != nil {
 			return err
 		}
 	}
@@ -232,7 +232,7 @@ func (ed *editor) forceHTTPS(s service, on bool) error {
 	}
 	for i, table := range tables {
 		present, _ := table.Get(key)
-		plain := s.single || handles(table, "http") && !handles(table, "tls")
+		plain := s.single || hasHandler(table, "http") && !hasHandler(table, "tls")
 		if on && !plain || !on && present.Absent() {
 			continue
 		}
@@ -247,9 +247,9 @@ func (ed *editor) forceHTTPS(s service, on bool) error {
 func (e Request) newLimits(s service) []setting {
 	kind := e.ConcurrencyType
 	switch {
-	case !s.http() && e.SoftLimit == nil || kind == "" && e.SoftLimit == nil:
+	case !s.isHTTP() && e.SoftLimit == nil || kind == "" && e.SoftLimit == nil:
 		return nil
-	case !s.http():
+	case !s.isHTTP():
 		kind = machine.CountConnections
 	case kind == "":
 		kind = machine.CountRequests
@@ -285,7 +285,7 @@ func (ed *editor) concurrency(s service, e Request) error {
 	case !table.IsTable():
 		return ed.Refuse(table.At.Start, path.String()+" is not a table, so no limit can be set in it")
 	}
-	if err := ed.whole(table, path.String()); err != nil {
+	if err := ed.checkNotMerged(table, path.String()); err != nil {
 		return err
 	}
 	if hard, _ := table.Get("hard_limit"); hard != nil && e.SoftLimit != nil {
@@ -293,7 +293,7 @@ func (ed *editor) concurrency(s service, e Request) error {
 			return ed.tooSoft(hard.At.Start, hard.Number, *e.SoftLimit)
 		}
 	}
-	if len(table.Members) > 0 && (e.ConcurrencyType == "" || !s.http()) {
+	if len(table.Members) > 0 && (e.ConcurrencyType == "" || !s.isHTTP()) {
 		limits = limits[1:] // keep the table's type, or flyctl's default
 	}
 	for _, limit := range limits {
@@ -311,7 +311,7 @@ func (ed *editor) tooSoft(offset int, hard int64, soft int) error {
 // legacyLimits sets the first number of a "soft,hard" string. flyctl accepts such
 // a string only in services, and always counts requests.
 func (ed *editor) legacyLimits(s service, n *layout.Node, path keyPath, e Request) error {
-	if e.ConcurrencyType == machine.CountConnections && s.http() {
+	if e.ConcurrencyType == machine.CountConnections && s.isHTTP() {
 		return ed.Refuse(n.At.Start,
 			fmt.Sprintf("%s = %q always counts requests: write it as a table to count connections", path, n.Text))
 	}

@@ -24,7 +24,7 @@ func (p *tomlWriter) addKey(t *layout.Node, k newKey) error {
 	case t.Own != nil && len(t.Own.Entries) == 0:
 		p.lineAfter(t.Own.At.End, rankKey, p.Indent(t.Own.At.Start)+p.Unit+p.assign(k), k.changes()...)
 	case t.Own != nil:
-		e := &t.Own.Entries[behind(t.Own, k.name)]
+		e := &t.Own.Entries[entryBefore(t.Own, k.name)]
 		p.lineAfter(e.At.End, rankKey, p.Indent(e.At.Start)+p.assignLike(e, k.name, k), k.changes()...)
 	case t.Dotted.Block != nil && t.Dotted.Block.Inline:
 		p.addInline(t.Dotted.Block, t.Dotted, k)

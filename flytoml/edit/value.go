@@ -155,7 +155,7 @@ func (ed *editor) put(s service, n *layout.Node, path keyPath, v scalar) error {
 		}
 	}
 	text := v.write(quote)
-	ed.account(Change{Path: path.String(), Before: shownValue(string(was), n.Kind, v.kind), After: text,
+	ed.addChange(Change{Path: path.String(), Before: shownValue(string(was), n.Kind, v.kind), After: text,
 		Groups: s.groups, Comment: ed.commentOn(n.At)}, path, v)
 	ed.writer.set(n, text, len(ed.changes)-1)
 	return nil
@@ -187,14 +187,14 @@ func (ed *editor) record(s service, path keyPath, list []setting) []newKey {
 	for i, item := range list {
 		at := path.with(pathStep{key: item.key})
 		text := item.value.write(ed.Quote)
-		ed.account(Change{Path: at.String(), After: text, Groups: s.groups}, at, item.value)
+		ed.addChange(Change{Path: at.String(), After: text, Groups: s.groups}, at, item.value)
 		keys[i] = newKey{name: item.key, text: text, change: len(ed.changes) - 1}
 	}
 	return keys
 }
 
-// account records a change.
-func (ed *editor) account(change Change, path keyPath, v scalar) {
+// addChange records a change.
+func (ed *editor) addChange(change Change, path keyPath, v scalar) {
 	if ed.changes == nil {
 		room := 5 * len(ed.services) // enough for most edits
 		ed.changes = make([]Change, 0, room)

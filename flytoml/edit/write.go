@@ -122,9 +122,9 @@ func position(key string) int {
 	return 0
 }
 
-// behind returns the index of the entry after which a new key goes: the last one
+// entryBefore returns the index of the entry after which a new key goes: the last one
 // that comes before it in flyctl's order, or else the last one.
-func behind(b *layout.Block, key string) int {
+func entryBefore(b *layout.Block, key string) int {
 	want := position(key)
 	for i := len(b.Entries) - 1; i >= 0; i-- {
 		if at := position(b.Entries[i].Name); at > 0 && at < want {

@@ -31,10 +31,10 @@ func (p *yamlWriter) put(n *layout.Node, text string, changes ...int) {
 func (p *yamlWriter) addKey(t *layout.Node, k newKey) error {
 	b := t.Own
 	if b.Inline {
-		p.add(b, addition{key: k, text: p.assign(k), behind: behind(b, k.name)})
+		p.add(b, addition{key: k, text: p.assign(k), behind: entryBefore(b, k.name)})
 		return nil
 	}
-	e := &b.Entries[behind(b, k.name)]
+	e := &b.Entries[entryBefore(b, k.name)]
 	line := newLine{column(b.Column) + p.assign(k), k.changes()}
 	return p.linesBehind(p.below(e.At.End, b.Column+1), -2*b.Column, line)
 }
@@ -67,10 +67,10 @@ func (p *yamlWriter) create(k newKey, null *layout.Node) error {
 		if p.Open {
 			return p.openText()
 		}
-		p.addLines(lines, p.separated() && p.Kept < stop)
+		p.addLines(lines, p.isSeparated() && p.Kept < stop)
 		return nil
 	}
-	if p.separated() && p.Kept < stop && !p.GapBefore(stop) {
+	if p.isSeparated() && p.Kept < stop && !p.GapBefore(stop) {
 		p.lineBefore(stop, rankTable, "")
 	}
 	for _, line := range lines {
@@ -158,8 +158,8 @@ func (p *yamlWriter) documentEnd() int {
 	return start
 }
 
-// separated reports whether the keys at the top level have empty lines between them.
-func (p *yamlWriter) separated() bool {
+// isSeparated reports whether the keys at the top level have empty lines between them.
+func (p *yamlWriter) isSeparated() bool {
 	entries := p.Root.Own.Entries
 	for i := range entries {
 		start, _ := p.LineStart(entries[i].At.Start)

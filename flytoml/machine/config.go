@@ -220,10 +220,10 @@ func (c Config) WithoutFlyctlVersion() Config {
 	return without
 }
 
-// FlyLaunch reports whether `fly deploy` manages the Machine: metadata
+// IsFlyLaunch reports whether `fly deploy` manages the Machine: metadata
 // fly_platform_version is v2, and the Machine is not a release-command or console
 // Machine.
-func (c Config) FlyLaunch() bool {
+func (c Config) IsFlyLaunch() bool {
 	metadata, err := c.Metadata()
 	if err != nil || metadata[MetadataPlatformVersion] != "v2" {
 		return false
@@ -232,16 +232,16 @@ func (c Config) FlyLaunch() bool {
 	return group != "fly_app_release_command" && group != "fly_app_console"
 }
 
-// OneCommand reports whether flyctl made the Machine for a single command: a
+// IsOneCommand reports whether flyctl made the Machine for a single command: a
 // release command, a console or a test.
-func (c Config) OneCommand() bool {
+func (c Config) IsOneCommand() bool {
 	group := c.ProcessGroup()
 	return strings.HasPrefix(group, "fly_app_") || group == "release_command"
 }
 
-// Detached reports whether the Machine is permanent but not managed by `fly
+// IsDetached reports whether the Machine is permanent but not managed by `fly
 // deploy`: it was created through the Machines API or by `fly machine run`.
-func (c Config) Detached() bool { return !c.FlyLaunch() && !c.OneCommand() }
+func (c Config) IsDetached() bool { return !c.IsFlyLaunch() && !c.IsOneCommand() }
 
 // Metadata keys that flyctl reads and writes (fly-go, machine_types.go).
 const (

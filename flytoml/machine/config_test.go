@@ -75,9 +75,9 @@ func TestViews(t *testing.T) {
 		t.Errorf("mounts %+v, %v", mounts, err)
 	}
 	if c.Image() != "registry.fly.io/shop:deployment-1" || !c.AutoDestroy() || c.ProcessGroup() != "app" ||
-		!c.FlyLaunch() {
+		!c.IsFlyLaunch() {
 		t.Errorf("image %q, auto_destroy %v, group %q, launch %v", c.Image(), c.AutoDestroy(), c.ProcessGroup(),
-			c.FlyLaunch())
+			c.IsFlyLaunch())
 	}
 }
 
@@ -96,7 +96,7 @@ func TestViewsOfNothing(t *testing.T) {
 			}
 		}
 		if len(services)+len(checks)+len(env)+len(metadata)+len(mounts) > 0 || guest != nil || c.Image() != "" ||
-			c.AutoDestroy() || c.ProcessGroup() != "" || c.FlyLaunch() {
+			c.AutoDestroy() || c.ProcessGroup() != "" || c.IsFlyLaunch() {
 			t.Errorf("%s has something", marshal(t, c))
 		}
 	}
@@ -145,14 +145,13 @@ func TestProcessGroup(t *testing.T) {
 		`[]`: {"", false},
 	} {
 		c := parse(t, `{"metadata":`+metadata+`}`)
-		if c.ProcessGroup() != want.group || c.FlyLaunch() != want.launch {
-			t.Errorf("%s: got %q, %v, want %q, %v", metadata, c.ProcessGroup(), c.FlyLaunch(), want.group, want.launch)
+		if c.ProcessGroup() != want.group || c.IsFlyLaunch() != want.launch {
+			t.Errorf("%s: got %q, %v, want %q, %v", metadata, c.ProcessGroup(), c.IsFlyLaunch(), want.group, want.launch)
 		}
 	}
 }
 
-// Fields that this program does not know survive every change, with all their
-// digits and at every depth.
+// Unknown fields survive every change, at every depth and with all digits of numbers.
 func TestUnknownFieldsAreKept(t *testing.T) {
 	c := parse(t, full)
 	changed, err := c.With("metadata", map[string]string{"a": "b"})
@@ -184,8 +183,8 @@ func TestUnknownFieldsAreKept(t *testing.T) {
 	}
 }
 
-// Values are immutable: nothing that is done with a copy, or with the bytes
-// that went in or came out, reaches another.
+// Values are immutable: changing a copy, or the bytes that were passed in or returned,
+// does not affect another value.
 func TestCopiesDoNotAlias(t *testing.T) {
 	input := []byte(full)
 	c, err := ParseConfig(input)
@@ -316,7 +315,7 @@ func FuzzConfig(f *testing.F) {
 			t.Fatalf("a round trip changed %s to %s", x, marshal(t, again))
 		}
 		_ = a.Validate()
-		_, _, _ = a.FlyLaunch(), a.Image(), a.AutoDestroy()
+		_, _, _ = a.IsFlyLaunch(), a.Image(), a.AutoDestroy()
 		b, err := ParseConfig(y)
 		if err != nil {
 			return

@@ -148,13 +148,13 @@ func normalise(path string, value tree) tree {
 		if len(out) == 0 {
 			return nil
 		}
-		if checkHeaders(path) {
+		if isCheckHeaders(path) {
 			slices.SortFunc(out, compareCanonical)
 		}
 		return out
 	case string:
 		switch {
-		case v == "" && !environment(path):
+		case v == "" && !isEnvironment(path):
 			return nil
 		case path == "services.autostop" && v == "off":
 			return false
@@ -172,17 +172,17 @@ func normalise(path string, value tree) tree {
 	return value
 }
 
-// checkHeaders reports whether a path, without indices, is the list of headers of
+// isCheckHeaders reports whether a path, without indices, is the list of headers of
 // a service's check (services.checks.headers) or of a top-level check
 // (checks.NAME.headers).
-func checkHeaders(path string) bool {
+func isCheckHeaders(path string) bool {
 	return strings.HasSuffix(path, ".checks.headers") ||
 		strings.HasPrefix(path, "checks.") && strings.HasSuffix(path, ".headers")
 }
 
-// environment reports whether a path is an environment variable of the Machine or
+// isEnvironment reports whether a path is an environment variable of the Machine or
 // of one of its processes or containers.
-func environment(path string) bool {
+func isEnvironment(path string) bool {
 	return strings.HasPrefix(path, "env.") || strings.Contains(path, ".env.")
 }
 
@@ -269,12 +269,12 @@ func canonical(value tree) string {
 	return buf.String()
 }
 
-// Held is the set of values that the platform already has and that may be
+// HeldValues is the set of values that the platform already has and that may be
 // secrets, with the path of each.
-type Held map[string]string
+type HeldValues map[string]string
 
 // Add adds the values of a configuration that may be secrets.
-func (h Held) Add(c Config) {
+func (h HeldValues) Add(c Config) {
 	flat := make(map[string]string)
 	flatten(flat, "", c.normalised())
 	for _, path := range slices.Sorted(maps.Keys(flat)) {
@@ -305,17 +305,17 @@ func literals(value string) []string {
 	return out
 }
 
-// shortest is the minimum length of a variable's value that can be a secret.
+// minSecretLength is the minimum length of a variable's value that can be a secret.
 // Values such as 1 and true are in the environment of many programs.
-const shortest = 6
+const minSecretLength = 6
 
-// where returns the path at which the platform already has the value, or an item
+// placeOf returns the path at which the platform already has the value, or an item
 // of it; empty if there is none.
-func (h Held) where(path, value string) string {
+func (h HeldValues) placeOf(path, value string) string {
 	for _, literal := range literals(value) {
 		// A short value of a variable is not a secret that was moved here from another
 		// variable. An item of a list may have been moved.
-		if environment(path) && !strings.HasPrefix(value, "[") && len(literal) < shortest+len(`""`) {
+		if isEnvironment(path) && !strings.HasPrefix(value, "[") && len(literal) < minSecretLength+len(`""`) {
 			continue
 		}
 		if at, ok := h[literal]; ok && literal != `""` {
@@ -328,12 +328,12 @@ func (h Held) where(path, value string) string {
 // DiffGiven is [Diff] for the person who approves b. It shows the values of b
 // that may be secrets, except for those that the platform already has. The result
 // must never reach a model or a log.
-func DiffGiven(a, b Config, held Held) []Change {
+func DiffGiven(a, b Config, held HeldValues) []Change {
 	return diff(a, b, func(c Change) Change {
 		if !IsSecret(c.Path) || c.After == "" {
 			return maskChange(c)
 		}
-		if at := held.where(c.Path, c.After); at != "" {
+		if at := held.placeOf(c.Path, c.After); at != "" {
 			c.Before, c.After = Mask(c.Before, ""),
 				Mask(c.After, ", the value that Fly holds at "+strings.ReplaceAll(at, "›", ""))
 			return c
@@ -377,7 +377,7 @@ func IsSecret(path string) bool {
 	}
 	path = strings.ToLower(path)
 	switch {
-	case path == "env", environment(path), strings.HasSuffix(path, ".env"):
+	case path == "env", isEnvironment(path), strings.HasSuffix(path, ".env"):
 		return true
 	case strings.Contains(path, "raw_value"), strings.HasPrefix(path, "build.args"):
 		return true

@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-// TestDiffGiven: what a configuration brings is shown, what the platform holds is
-// not, wherever it goes.
+// TestDiffGiven checks that new values are shown, and that values which the platform
+// already has are not, wherever they are moved.
 func TestDiffGiven(t *testing.T) {
 	const secret = "hunter2-hunter2"
 	old := parse(t,
 		`{"env":{"TOKEN":"`+secret+`","N":"1"},"files":[{"raw_value":"aGVsZA=="}],`+
 			`"checks":{"x":{"headers":[{"name":"A","values":["held-header","x"]}]}}}`)
-	held := make(Held)
+	held := make(HeldValues)
 	held.Add(old)
 	held.Add(parse(t, `{"env":{"OTHER":"on-another-machine"}}`))
 	tests := []struct {
@@ -55,7 +55,7 @@ func TestDiffGiven(t *testing.T) {
 			}
 		}
 	}
-	// Answers and logs have the other one.
+	// Results and logs use Diff.
 	if text := fmt.Sprint(Diff(Config{}, old)); strings.Contains(text, secret) {
 		t.Errorf("Diff shows %s", text)
 	}

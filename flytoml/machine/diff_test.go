@@ -101,7 +101,7 @@ func TestZeroIsTheEmptyDocument(t *testing.T) {
 		Equal(Config{}, parse(t, `{"a":1}`)) {
 		t.Error("the zero Config is not equal to what it is")
 	}
-	// Approvals and leases name configurations by this hash.
+	// Approvals and leases identify configurations by this hash.
 	if got, want := parse(t, `{"a":[1,"x",{"b":true}]}`).Hash(),
 		"720679fd251e6982a0236d469df7cf23e142b8b047f990143ba670decbb2452a"; got != want {
 		t.Errorf("hash %s, want %s", got, want)
@@ -139,8 +139,8 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-// A secret never appears, however it is written, nor any part of it: only its
-// length, and that it changed.
+// No part of a secret ever appears, in whatever form it is written: only its length,
+// and that it changed.
 func TestDiffMasks(t *testing.T) {
 	const was, is = `hunter2-ÿ\"<old>`, `hunter3-ÿ\"<new>\n`
 	places := map[string]string{

@@ -19,7 +19,7 @@ func TestLabel(t *testing.T) {
 	}
 }
 
-// TestWithoutFlyctlVersion: all else stays as it was.
+// TestWithoutFlyctlVersion checks that everything else stays as it was.
 func TestWithoutFlyctlVersion(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"image":"a"}`: `{"image":"a"}`,

@@ -14,7 +14,7 @@ func parseServices(t *testing.T, text string) []Service {
 	return out
 }
 
-// TestRouted: what Fly Proxy routes to, and what a request wakes.
+// TestRouted checks what Fly Proxy routes to, and what a request wakes.
 func TestRouted(t *testing.T) {
 	tests := []struct {
 		name, services  string

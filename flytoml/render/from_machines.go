@@ -146,9 +146,9 @@ func (b *rebuild) inOrder() []string {
 	return order
 }
 
-// sharing returns the groups that have equal values, in the order of the groups.
+// groupsByValue returns the groups that have equal values, in the order of the groups.
 // Groups without a value are left out.
-func sharing[T any](b *rebuild, pick func(liveConfig) (T, bool)) [][]string {
+func groupsByValue[T any](b *rebuild, pick func(liveConfig) (T, bool)) [][]string {
 	var sets [][]string
 	index := map[string]int{}
 	for _, group := range b.groups {

@@ -10,8 +10,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// manyVariables are n groups with so many variables of their own, and one that
-// each has another value of.
+// manyVariables returns n groups that have many variables of their own, and one
+// variable with a different value in each.
 func manyVariables(tb testing.TB, n, variables int) map[string]machine.Config {
 	groups := map[string]machine.Config{}
 	for i := range n {
@@ -29,8 +29,8 @@ func manyVariables(tb testing.TB, n, variables int) map[string]machine.Config {
 	return groups
 }
 
-// TestFromMachinesVariables: too many variables are counted, as many as would be
-// listed.
+// TestFromMachinesVariables checks that very many variables are counted instead of
+// listed, and that the counts are right.
 func TestFromMachinesVariables(t *testing.T) {
 	t.Parallel()
 	data, err := FromMachines("many", "ams", manyVariables(t, 8, 4_000), Shown)

@@ -121,8 +121,8 @@ func withPort(check map[string]any) map[string]any {
 	return check
 }
 
-// TestFromMachinesRandom: whatever the services of the groups, the file gives
-// the same Machines, but for what it says.
+// TestFromMachinesRandom checks that the file gives the same Machines for any
+// services of the groups, except for what its comments list.
 func TestFromMachinesRandom(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(60) {
@@ -146,8 +146,8 @@ func TestFromMachinesRandom(t *testing.T) {
 	}
 }
 
-// FuzzFromMachines: any configuration is refused or makes a file that can be
-// read, masked or not.
+// FuzzFromMachines checks that any configuration is refused or gives a readable file,
+// masked or not.
 func FuzzFromMachines(f *testing.F) {
 	f.Add([]byte(`{"services":[` + plainService + `]}`))
 	f.Add([]byte(

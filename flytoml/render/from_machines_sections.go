@@ -51,7 +51,7 @@ func (b *rebuild) mounts() {
 		}
 		return out, len(out) > 0
 	}
-	for _, groups := range sharing(b, mounts) {
+	for _, groups := range groupsByValue(b, mounts) {
 		all, _ := mounts(b.live[groups[0]])
 		for _, mount := range all {
 			b.def.Mounts = append(b.def.Mounts, flytoml.Mount{
@@ -85,7 +85,7 @@ func (b *rebuild) restart() {
 		}
 		return flytoml.Restart{Policy: policy, MaxRetries: c.Restart.MaxRetries}, policy.IsKnown()
 	}
-	for _, groups := range sharing(b, restart) {
+	for _, groups := range groupsByValue(b, restart) {
 		section, _ := restart(b.live[groups[0]])
 		section.Processes = b.of(groups)
 		b.def.Restart = append(b.def.Restart, section)
@@ -96,7 +96,7 @@ func (b *rebuild) metrics() {
 	metrics := func(c liveConfig) (*flytoml.MachineMetrics, bool) {
 		return c.Metrics, c.Metrics != nil && *c.Metrics != flytoml.MachineMetrics{}
 	}
-	for _, groups := range sharing(b, metrics) {
+	for _, groups := range groupsByValue(b, metrics) {
 		b.def.Metrics = append(b.def.Metrics,
 			&flytoml.Metrics{MachineMetrics: b.live[groups[0]].Metrics, Processes: b.of(groups)})
 	}
@@ -107,7 +107,7 @@ func (b *rebuild) vm() {
 	guest := func(c liveConfig) (*flytoml.MachineGuest, bool) {
 		return c.Guest, c.Guest != nil && !reflect.DeepEqual(*c.Guest, flytoml.MachineGuest{})
 	}
-	for _, groups := range sharing(b, guest) {
+	for _, groups := range groupsByValue(b, guest) {
 		vm := fromGuest(*b.live[groups[0]].Guest)
 		if len(groups) < len(b.groups) {
 			vm.Processes = b.of(groups)

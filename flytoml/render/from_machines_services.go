@@ -132,13 +132,13 @@ func fromService(live machine.Service) flytoml.Service {
 		Concurrency:        live.Concurrency,
 	}
 	for _, check := range live.Checks {
-		add(&service, check)
+		addCheck(&service, check)
 	}
 	return service
 }
 
-// add adds a live check as one of the two kinds that a service can have.
-func add(s *flytoml.Service, live machine.Check) {
+// addCheck adds a live check as one of the two kinds that a service can have.
+func addCheck(s *flytoml.Service, live machine.Check) {
 	check, err := fromCheck(live)
 	if err != nil || live.Type == nil {
 		return

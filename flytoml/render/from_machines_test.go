@@ -16,8 +16,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// headComments are the comment lines at the top of a file, those that were broken
-// joined again.
+// headComments returns the comment lines at the top of a file, with wrapped lines
+// joined.
 func headComments(data []byte) []string {
 	var out []string
 	for line := range strings.Lines(string(data)) {
@@ -35,8 +35,8 @@ func headComments(data []byte) []string {
 	return out
 }
 
-// notedPaths are the paths that the comments of a file name for a group, after one
-// of the verbs.
+// notedPaths returns the paths that a file's comments list for a group after one of
+// the verbs.
 func notedPaths(data []byte, group string, verbs ...string) []string {
 	var paths []string
 	for _, line := range headComments(data) {
@@ -50,8 +50,8 @@ func notedPaths(data []byte, group string, verbs ...string) []string {
 	return paths
 }
 
-// sameLosses checks that the paths are those of the changes, each by its own
-// name or by that of the top-level key it is under.
+// sameLosses checks that the paths are those of the changes, listed by their own path
+// or by their top-level key.
 func sameLosses(t *testing.T, what string, paths []string, changes []machine.Change) {
 	t.Helper()
 	named := map[string]bool{}
@@ -75,8 +75,8 @@ func sameLosses(t *testing.T, what string, paths []string, changes []machine.Cha
 	}
 }
 
-// withoutOwn leaves out what is each Machine's own, or another spelling, and no
-// loss.
+// withoutOwn removes what differs between Machines and what only differs in spelling,
+// because neither is a loss.
 func withoutOwn(changes []machine.Change) []machine.Change {
 	return slices.DeleteFunc(changes, func(c machine.Change) bool {
 		if sameDuration(c) {
@@ -91,9 +91,8 @@ func withoutOwn(changes []machine.Change) []machine.Change {
 	})
 }
 
-// reverseTrip makes a file of Machines and checks that it gives the same
-// Machines, but for exactly what its comments say: on new Machines, and on
-// those that are there.
+// reverseTrip makes a file from Machines and checks that it gives the same Machines,
+// except for what its comments list, both for new and for existing Machines.
 func reverseTrip(t *testing.T, what string, live map[string]machine.Config) []byte {
 	t.Helper()
 	data, err := FromMachines("demo", "", live, Shown)
@@ -123,7 +122,7 @@ func reverseTrip(t *testing.T, what string, live map[string]machine.Config) []by
 	return data
 }
 
-// TestFromMachinesOracle: what flyctl makes of a file, back to a file.
+// TestFromMachinesOracle converts what flyctl makes of a file back to a file.
 func TestFromMachinesOracle(t *testing.T) {
 	t.Parallel()
 	compared := 0
@@ -193,8 +192,8 @@ func TestFromMachines(t *testing.T) {
 	}
 }
 
-// TestReverseGolden: apps as people have them. Each testdata/reverse/NAME.json
-// holds the configurations by group, NAME.toml is the file made of them.
+// TestReverseGolden checks typical apps. Each testdata/reverse/NAME.json has the
+// configurations by group, and NAME.toml is the file made from them.
 func TestReverseGolden(t *testing.T) {
 	paths, err := filepath.Glob("testdata/reverse/*.json")
 	if err != nil || len(paths) < 5 {
@@ -220,7 +219,7 @@ func TestReverseGolden(t *testing.T) {
 const plainService = `{"protocol":"tcp","internal_port":8080,"autostop":true,"ports":[{"port":80,` +
 	`"handlers":["http"],"force_https":true},{"port":443,"handlers":["http","tls"]}]}`
 
-// TestHTTPServiceComesBack tells when [http_service] stands for a service.
+// TestHTTPServiceComesBack checks when a service is written as [http_service].
 func TestHTTPServiceComesBack(t *testing.T) {
 	with := func(was, is string) string {
 		if !strings.Contains(plainService, was) {
@@ -356,7 +355,7 @@ func TestFromGuest(t *testing.T) {
 	}
 }
 
-// A spelling of a duration is no difference.
+// Different spellings of a duration are equal.
 func TestWouldChange(t *testing.T) {
 	file := parseTOML(t,
 		"app = 'x'\n[[services]]\ninternal_port = 1\n[[services.tcp_checks]]\ninterval = '60s'\n[mounts]\n"+
@@ -378,7 +377,7 @@ func TestWouldChange(t *testing.T) {
 	}
 }
 
-// TestGenerated: text from outside stays within its comment.
+// TestGenerated checks that text from outside stays inside its comment.
 func TestGenerated(t *testing.T) {
 	long := strings.Repeat("word ", 60)
 	note := Note{Text: "a\nb = 1 \x00\u202e", Lines: []string{"c\r\n[env]", long}}

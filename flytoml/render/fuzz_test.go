@@ -8,8 +8,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/internal/flytomltest"
 )
 
-// sameDocument compares documents of which the rendering leaves out what is
-// empty at the top.
+// sameDocument compares documents, ignoring empty sections at the top level, which
+// rendering leaves out.
 func sameDocument(t *testing.T, a, b []byte) bool {
 	t.Helper()
 	normal := func(data []byte) string {
@@ -42,8 +42,8 @@ func sameDocument(t *testing.T, a, b []byte) bool {
 	return normal(a) == normal(b)
 }
 
-// FuzzTOML: whatever JSON object a release stores, the file made of it
-// can be read, and reads the same when its own document is rendered again.
+// FuzzTOML checks that the file made from any stored JSON object can be read, and
+// reads the same when its document is rendered again.
 func FuzzTOML(f *testing.F) {
 	f.Add([]byte(flytomltest.Stored))
 	f.Add([]byte(`{"a":{"b":[{"c":{}},{"c":{"d":[[{}],[]]}}]},"":null,"x.y":{"z":[{"k":1},2]}}`))

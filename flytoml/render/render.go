@@ -46,7 +46,7 @@ type renderer struct {
 // with the known keys, nil if any key is allowed. depth is the number of headers
 // above the table.
 func (w *renderer) table(path []string, depth int, table map[string]any, t reflect.Type) {
-	keys, types := ordered(table, t)
+	keys, types := sortedKeys(table, t)
 	indent := strings.Repeat("  ", depth)
 	for _, key := range keys {
 		if legacy.IsTable(table[key]) || isTables(table[key]) || table[key] == nil {
@@ -59,7 +59,7 @@ func (w *renderer) table(path []string, depth int, table map[string]any, t refle
 		switch value := table[key].(type) {
 		case map[string]any:
 			below := depth
-			if !implied(value) {
+			if !isImplied(value) {
 				w.header(indent, here, "[", "]")
 				below++
 			}
@@ -76,9 +76,9 @@ func (w *renderer) table(path []string, depth int, table map[string]any, t refle
 	}
 }
 
-// implied reports whether a table needs no header of its own, because it only contains tables
+// isImplied reports whether a table needs no header of its own, because it only contains tables
 // with headers.
-func implied(table map[string]any) bool {
+func isImplied(table map[string]any) bool {
 	for _, value := range table {
 		if !legacy.IsTable(value) && !isTables(value) && value != nil {
 			return false
@@ -148,9 +148,9 @@ func isTables(value any) bool {
 	return ok && len(list) > 0 && !slices.ContainsFunc(list, func(item any) bool { return !legacy.IsTable(item) })
 }
 
-// ordered returns a table's keys: those of the struct in its order, then the
+// sortedKeys returns a table's keys: those of the struct in its order, then the
 // others by name. It also returns the types of the tables under the keys.
-func ordered(table map[string]any, t reflect.Type) ([]string, map[string]reflect.Type) {
+func sortedKeys(table map[string]any, t reflect.Type) ([]string, map[string]reflect.Type) {
 	types := map[string]reflect.Type{}
 	var known []string
 	for t != nil && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice) {

@@ -39,7 +39,7 @@ func TestShellJoin(t *testing.T) {
 	}
 }
 
-// TestReadableDurations: the text is shorter, the length is the same.
+// TestReadableDurations checks that the shorter text means the same duration.
 func TestReadableDurations(t *testing.T) {
 	for in, want := range map[string]string{
 		"15s": "15s", "1m0s": "1m", "1m30s": "1m30s", "1h0m0s": "1h", "10m0s": "10m", "1h10m0s": "1h10m", "1h0m5s": "1h0m5s",
@@ -63,7 +63,7 @@ func TestReadableDurations(t *testing.T) {
 	}
 }
 
-// A string of any kind comes back as it was.
+// Any string is unchanged after a round trip.
 func TestTOMLText(t *testing.T) {
 	for _, s := range []string{"", "a", `"`, `\`, "'", "'\"", "\n", "a\nb", "\na'''b", "x\ny'", "\r\n",
 		"\x00\x7f\t", "é‹›", "\u2028"} {
@@ -77,8 +77,8 @@ func TestTOMLText(t *testing.T) {
 	}
 }
 
-// TestTOMLConverts: the text made of a definition converts as the definition
-// itself does.
+// TestTOMLConverts checks that the text made from a definition converts as the
+// definition does.
 func TestTOMLConverts(t *testing.T) {
 	definitions := map[string][]byte{"stored": []byte(flytomltest.Stored)}
 	for name, data := range flytomltest.Files(t) {

@@ -12,10 +12,10 @@ import (
 // 10,000 keys takes this many.
 const maxComparisons = 50_000_000
 
-// crowded returns the offset at which the tables of a TOML file have too many
+// findCrowded returns the offset at which the tables of a TOML file have too many
 // keys for go-toml to read in reasonable time. It returns -1 if they never do, or
 // if the file is not TOML.
-func crowded(data []byte) int {
+func findCrowded(data []byte) int {
 	if most := bytes.Count(data, []byte("=")) + bytes.Count(data, []byte("[")); most*most/2 <= maxComparisons {
 		return -1
 	}

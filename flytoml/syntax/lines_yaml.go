@@ -20,7 +20,7 @@ type LineIndex struct {
 
 // markDistance is the distance in characters between the offsets that a LineIndex
 // keeps. A line may be as long as the file.
-const marked = 64
+const markDistance = 64
 
 // NewLineIndex indexes a text.
 func NewLineIndex(data []byte) *LineIndex {
@@ -30,7 +30,7 @@ func NewLineIndex(data []byte) *LineIndex {
 		i = len(ByteOrderMark)
 	}
 	for ; i < len(x.Data); x.count++ {
-		if x.count%marked == 0 {
+		if x.count%markDistance == 0 {
 			x.marks = append(x.marks, i)
 		}
 		r, size := utf8.DecodeRune(x.Data[i:])
@@ -62,8 +62,8 @@ func (x *LineIndex) Offset(line, column int) int {
 	if n >= x.count {
 		return len(x.Data)
 	}
-	at := x.marks[n/marked]
-	for range n % marked {
+	at := x.marks[n/markDistance]
+	for range n % markDistance {
 		_, size := utf8.DecodeRune(x.Data[at:])
 		at += size
 	}

@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// TestLineIndex asks for every character of a text with every line break, on
-// lines longer than the distance between the characters that are kept.
+// TestLineIndex looks up every character of a text that has every kind of line break,
+// and lines longer than markDistance.
 func TestLineIndex(t *testing.T) {
-	long := strings.Repeat("é-", marked)
+	long := strings.Repeat("é-", markDistance)
 	text := ByteOrderMark
 	index := NewLineIndex([]byte(text + strings.Join([]string{long, "", long, long, long, long, "x\xff"}, "\n")))
 	if index.Odd != -1 {

@@ -22,7 +22,7 @@ func readTOML(data []byte) (map[string]any, *Error) {
 	if offset := tooDeep(data); offset >= 0 {
 		return nil, ErrorAt("", data, offset, TooDeepReason())
 	}
-	if offset := crowded(data); offset >= 0 {
+	if offset := findCrowded(data); offset >= 0 {
 		return nil, ErrorAt("", data, offset, "too many keys in one table")
 	}
 	doc, err := decodeTOML(data)

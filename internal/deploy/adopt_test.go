@@ -94,7 +94,7 @@ func TestAdoptDecides(t *testing.T) {
 			}
 			if i >= 0 {
 				after := planned.Work.Rollout.Updates[i].After
-				if !after.FlyLaunch() || after.ProcessGroup() != test.group || after.Image() != config.Image() {
+				if !after.IsFlyLaunch() || after.ProcessGroup() != test.group || after.Image() != config.Image() {
 					t.Errorf("%s: got group %q, image %q", test.name, after.ProcessGroup(), after.Image())
 				}
 				if test.in.Scope == ScopeServices && string(after.Raw("env")) != string(config.Raw("env")) {

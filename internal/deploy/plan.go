@@ -98,8 +98,8 @@ func buildUnknown(w rollout.Work) bool {
 // release if that was read. A person who approves a deploy must see what the file brings,
 // also where it may be a secret: the agent can have written it. What Fly holds stays
 // masked, and so does a value of Fly's that the file only repeats.
-func (s stages) heldSecrets() machine.Held {
-	held := make(machine.Held)
+func (s stages) heldSecrets() machine.HeldValues {
+	held := make(machine.HeldValues)
 	for _, m := range s.snapshot.Machines {
 		held.Add(m.Config)
 	}
@@ -116,7 +116,7 @@ func (s stages) heldSecrets() machine.Held {
 
 // planSteps are what a grant must hold. Of Machines that run now the steps are those of stopped
 // ones, too: they may stop while a person reads, and that must not make an approval stale.
-func planSteps(w rollout.Work, held machine.Held) []plan.Step {
+func planSteps(w rollout.Work, held machine.HeldValues) []plan.Step {
 	w.Updates = slices.Clone(w.Updates)
 	changes := make(map[string]rollout.Change)
 	for i, c := range w.Updates {
@@ -210,7 +210,7 @@ func sameBuild(c rollout.Change, path string) bool {
 }
 
 // updateChanges are the changes of an existing Machine as the question shows them.
-func updateChanges(c rollout.Change, held machine.Held) []plan.Change {
+func updateChanges(c rollout.Change, held machine.HeldValues) []plan.Change {
 	var out []plan.Change
 	for _, change := range machine.DiffGiven(c.Before.Config, c.After, held) {
 		shown := planChange(change)
@@ -224,7 +224,7 @@ func updateChanges(c rollout.Change, held machine.Held) []plan.Change {
 
 // createChanges are the fields of a new Machine, without those that follow from its group
 // and region: a form has few lines.
-func createChanges(create rollout.Create, held machine.Held) []plan.Change {
+func createChanges(create rollout.Create, held machine.HeldValues) []plan.Change {
 	follows := make(map[string]bool)
 	for path, value := range map[string]string{
 		"env.FLY_PROCESS_GROUP": create.Group, "metadata.fly_process_group": create.Group,

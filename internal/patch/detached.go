@@ -57,7 +57,7 @@ func needsAdopt(list []fly.Machine) bool {
 func detached(list []fly.Machine) []fly.Machine { return (rules.Snapshot{Machines: list}).Detached() }
 
 func anyLaunched(list []fly.Machine) bool {
-	return slices.ContainsFunc(list, func(m fly.Machine) bool { return m.Config.FlyLaunch() })
+	return slices.ContainsFunc(list, func(m fly.Machine) bool { return m.Config.IsFlyLaunch() })
 }
 
 // losingService returns the ids of the Machines that fly deploy did not make and that serve a

@@ -16,7 +16,7 @@ func (s Snapshot) Detached() []fly.Machine {
 	return slices.DeleteFunc(slices.Clone(s.Machines), func(m fly.Machine) bool { return !isDetached(m) })
 }
 
-func isDetached(m fly.Machine) bool { return m.Whole() && m.Config.Detached() }
+func isDetached(m fly.Machine) bool { return m.Whole() && m.Config.IsDetached() }
 
 // splitDetached gives the blockers of detached Machines their own fix, because a deploy
 // does not update those Machines. A blocker of both kinds of Machines becomes two.

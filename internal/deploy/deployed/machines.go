@@ -59,7 +59,7 @@ func adopted(machines []fly.Machine) ([]fly.Machine, []render.Note) {
 	var list []fly.Machine
 	var ids []string
 	for _, m := range machines {
-		if m.Whole() && m.Config.Detached() && m.State != "destroyed" && m.State != "destroying" {
+		if m.Whole() && m.Config.IsDetached() && m.State != "destroyed" && m.State != "destroying" {
 			list, ids = append(list, m), append(ids, m.ID)
 		}
 	}
@@ -79,9 +79,9 @@ func leaveOut(m fly.Machine) string {
 		return "destroyed"
 	case !m.Whole():
 		return "the platform did not send the whole configuration"
-	case m.Config.OneCommand():
+	case m.Config.IsOneCommand():
 		return "made for one command (a release command, a console, a test)"
-	case !m.Config.FlyLaunch():
+	case !m.Config.IsFlyLaunch():
 		return "not made by fly deploy (no metadata fly_platform_version = v2)"
 	}
 	return ""

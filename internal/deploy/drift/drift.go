@@ -131,7 +131,7 @@ func Compare(in Input) (Report, error) {
 	for _, m := range machines {
 		group := m.Group
 		if group == "" {
-			if !m.Config.FlyLaunch() {
+			if !m.Config.IsFlyLaunch() {
 				report.Unmanaged = append(report.Unmanaged, m.ID)
 				continue
 			}

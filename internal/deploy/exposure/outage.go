@@ -57,7 +57,7 @@ func (d Deploy) turnovers() map[string]turnover {
 // canWork reports whether a Machine can do the work of its group: its host is well, Fly
 // Proxy sends it requests if it serves, and it is no standby.
 func canWork(m fly.Machine) bool {
-	return !m.HostDown() && !(m.Cordoned && m.Config.HasPort()) && !m.Config.Standby()
+	return !m.HostDown() && !(m.Cordoned && m.Config.HasPort()) && !m.Config.IsStandby()
 }
 
 // briefOutage reports whether all Machines that do the work of a group may be down at one

@@ -84,7 +84,7 @@ func (w Work) greens() []Create {
 		}
 		greens = append(greens, Create{
 			Group: c.Group, Region: c.Before.Region, Config: config, role: RoleGreen, replaces: id,
-			asleep: !c.Launch() || c.After.Standby(), unrouted: true, routed: parts[id].routed,
+			asleep: !c.Launch() || c.After.IsStandby(), unrouted: true, routed: parts[id].routed,
 		})
 	}
 	return greens

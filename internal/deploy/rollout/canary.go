@@ -30,7 +30,7 @@ func (w Work) canaries() []Create {
 	}
 	var canaries []Create
 	for _, c := range changes {
-		if !wanted[c.Group] || c.After.Standby() {
+		if !wanted[c.Group] || c.After.IsStandby() {
 			continue
 		}
 		config, err := canaryConfig(c.After)

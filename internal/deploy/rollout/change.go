@@ -42,7 +42,7 @@ func (c Change) Same() bool {
 // for (Fly docs, "Standby Machines"). Neither is one that has a schedule, whose
 // work would be done once more, nor one that Fly destroys when it stops.
 func (w Work) wakes(c Change) bool {
-	return w.Wake && !c.After.Standby() && !c.After.Scheduled() && !c.After.AutoDestroy()
+	return w.Wake && !c.After.IsStandby() && !c.After.IsScheduled() && !c.After.AutoDestroy()
 }
 
 // hasAutostop reports whether Fly Proxy stops or suspends an idle Machine: one

@@ -96,7 +96,7 @@ func (r *run) readExisting(ctx context.Context, j *job) error {
 // isRival reports whether a Machine serves in the group of one that is to be
 // created, and is none that the plan or this run knows. r.mu is held.
 func (r *run) isRival(m fly.Machine, j *job) bool {
-	return m.Config.FlyLaunch() && m.Config.ProcessGroup() == j.config.ProcessGroup() &&
+	return m.Config.IsFlyLaunch() && m.Config.ProcessGroup() == j.config.ProcessGroup() &&
 		m.State != "destroyed" && m.State != "destroying" &&
 		!slices.ContainsFunc(r.jobs, func(known *job) bool { return known.out.ID == m.ID })
 }

@@ -154,7 +154,7 @@ func (x *exchange) createAll(ctx context.Context) bool {
 	}
 	var first, standbys []*job
 	for _, j := range x.greens {
-		if j.config.Standby() {
+		if j.config.IsStandby() {
 			standbys = append(standbys, j)
 			continue
 		}

@@ -12,7 +12,7 @@ import (
 
 // withStandbys lets a standby stand by for the green Machines instead of the blue.
 func withStandbys(config machine.Config, instead map[string]string) (machine.Config, error) {
-	if !config.Standby() {
+	if !config.IsStandby() {
 		return config, nil
 	}
 	var ids []string

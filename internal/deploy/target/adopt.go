@@ -22,7 +22,7 @@ import (
 func (c *computation) adopt(ctx context.Context, m fly.Machine) (decision, error) {
 	groups, name := c.File.Groups(), m.Config.ProcessGroup()
 	switch {
-	case m.Config.OneCommand():
+	case m.Config.IsOneCommand():
 		return decision{fate: left, why: "made for a single command"}, nil
 	case m.Config.RunsTask():
 		return decision{fate: left, why: "not made by fly deploy; made for a single task (a schedule, or auto_destroy)"}, nil

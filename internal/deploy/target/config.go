@@ -29,7 +29,7 @@ func (c *computation) config(group string, m fly.Machine) (machine.Config, error
 		return convert.KeepVolumes(m.Config, after)
 	}
 	config, err := withServices(m.Config, after)
-	if err != nil || m.Config.FlyLaunch() {
+	if err != nil || m.Config.IsFlyLaunch() {
 		return config, err
 	}
 	return withLabels(config, after)
@@ -49,7 +49,7 @@ func withServices(config, from machine.Config) (machine.Config, error) {
 			return machine.Config{}, err
 		}
 	}
-	if from.Standby() {
+	if from.IsStandby() {
 		return config, nil
 	}
 	return convert.WithoutStandbys(config)

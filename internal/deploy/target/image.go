@@ -116,7 +116,7 @@ func mostCommon(machines []fly.Machine, value func(fly.Machine) string) string {
 	count, best := make(map[string]int), ""
 	for _, m := range machines {
 		v := value(m)
-		if v == "" || !m.Config.FlyLaunch() {
+		if v == "" || !m.Config.IsFlyLaunch() {
 			continue
 		}
 		count[v]++

@@ -196,7 +196,7 @@ func (c *computation) decide(ctx context.Context, m fly.Machine) (decision, erro
 	case !m.Whole(): // its group cannot be read either
 		return decision{fate: unread, why: "the platform does not return its whole configuration: an update " +
 			"would lose the rest"}, nil
-	case !m.Config.FlyLaunch():
+	case !m.Config.IsFlyLaunch():
 		return c.adopt(ctx, m)
 	case m.Config.Label(machine.MetadataCanary) == "true" && c.Strategy == rollout.Canary:
 		return decision{change: rollout.Change{Before: m, Group: group, After: m.Config}}, nil // the strategy destroys it
@@ -233,7 +233,7 @@ func (c *computation) update(ctx context.Context, group string, m fly.Machine) (
 	if d.replace, err = c.replaces(group, m.Config, after); err != nil {
 		return decision{}, err
 	}
-	if m.Config.Standby() && !after.Standby() {
+	if m.Config.IsStandby() && !after.IsStandby() {
 		d.notes = append(d.notes, "no longer a standby, because its group has services (as with fly deploy)")
 	}
 	if m.Cordoned && after.HasPort() {
