@@ -28,20 +28,20 @@ type stopOutput struct {
 	Next    []plan.Next `json:"next"`
 }
 
-// deployStop declares the brake. A client that leaves, or cancels its call, does
-// not stop a deploy: half of a deploy is nothing that should come about by
-// accident. This is how to do it on purpose.
+// deployStop declares the tool that stops a deploy on purpose. A client that leaves,
+// or cancels its call, does not stop a deploy, so that no deploy is left half done by
+// accident.
 //
-// Nobody is asked. What it leads to was approved with the deploy, whose grant
-// holds the steps and whose question says them: Machines stay as they are or, with
-// on_failure put_back, get their earlier configuration back. It takes nothing from
-// anybody that a failing Machine would not, and waiting for a person's answer
-// while Machine after Machine is changed would make a brake of no use.
+// Nobody is asked. Everything that a stop leads to was approved with the deploy: its
+// question names these steps, and its grant holds them. Machines stay as they are or,
+// with on_failure put_back, get their earlier configuration back. A stop does no more
+// harm than a failing Machine would, and it would be useless if it waited for a
+// person's answer while more Machines are changed.
 //
-// For the same reason anyone may use it who may name the app to this server, and
-// not the one alone who began: who else can see what goes wrong could begin a
-// deploy of the app as well. The journal has who it was; the run's result stays
-// the caller's who began it.
+// For the same reason, everyone who may name the app to this server may stop its
+// deploy, not only the caller that started it: they could also start a deploy of the
+// app. The journal records who stopped it. Only the caller that started the run can
+// read its result.
 func (a *toolset) deployStop() call.Tool {
 	return call.NewReading(a.Handler, call.Reading[stopInput, stopOutput]{
 		Spec: call.Spec{

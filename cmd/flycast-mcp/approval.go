@@ -21,7 +21,7 @@ import (
 )
 
 // gate returns the gate, with the operator's policy and the approvers' public keys.
-func (s *serving) gate(
+func (s *serverSettings) gate(
 	p program, app *application, state string, j *journal.Journal, files *roots.Roots,
 ) (*gate.Gate, error) {
 	mode, err := gate.ParseMode(s.approval)
@@ -96,7 +96,7 @@ type keyFiles struct {
 }
 
 // approvers returns the key files of the flags, else the one that --init makes.
-func (s *serving) approvers(p program, log *slog.Logger) *keyFiles {
+func (s *serverSettings) approvers(p program, log *slog.Logger) *keyFiles {
 	if len(s.approverKeys) > 0 {
 		return &keyFiles{paths: s.approverKeys, mustExist: true, log: log}
 	}

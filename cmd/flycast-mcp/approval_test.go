@@ -17,7 +17,7 @@ import (
 func TestApproversWhileTheServerRuns(t *testing.T) {
 	home := t.TempDir()
 	var log strings.Builder
-	var s serving
+	var s serverSettings
 	a := s.approvers(programWith(map[string]string{"HOME": home}), slog.New(slog.NewTextHandler(&log, nil)))
 	file := filepath.Join(home, ".config", "flycast-mcp", statedir.PublicKey)
 	ids := func() string {

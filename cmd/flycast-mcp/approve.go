@@ -25,8 +25,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
-// approving is one run of the command.
-type approving struct {
+// approveRun is one run of the command.
+type approveRun struct {
 	program
 	makeKey  bool
 	stateDir string
@@ -35,7 +35,7 @@ type approving struct {
 }
 
 func approveCommand(p program) *cobra.Command {
-	a := approving{program: p}
+	a := approveRun{program: p}
 	c := &cobra.Command{
 		Use: "approve [TICKET]", Short: "Approve or reject what an agent wants to do, in a terminal",
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: cobra.NoFileCompletions,
@@ -85,7 +85,7 @@ func orElse(err error, consequence string) error {
 
 // requests returns the requests in the state folder, and their folder. Only servers
 // create it: a mistyped name must not look like a folder without requests.
-func (a approving) requests() (*gate.Requests, string, error) {
+func (a approveRun) requests() (*gate.Requests, string, error) {
 	state, err := a.folders().State(a.stateDir)
 	if err != nil {
 		return nil, "", err
@@ -102,7 +102,7 @@ func (a approving) requests() (*gate.Requests, string, error) {
 }
 
 // list prints the requests that wait for an answer.
-func (a approving) list() error {
+func (a approveRun) list() error {
 	requests, dir, err := a.requests()
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (a approving) list() error {
 
 // answerTicket asks the person about a request in the state folder, and writes the
 // answer beside it.
-func (a approving) answerTicket(ctx context.Context, typed string) error {
+func (a approveRun) answerTicket(ctx context.Context, typed string) error {
 	ticket, err := gate.ParseTicket(typed)
 	if err != nil {
 		return err
@@ -189,7 +189,7 @@ func (a approving) answerTicket(ctx context.Context, typed string) error {
 
 // recordNo writes a rejection to the journal, so that it applies at once to every
 // server that uses the state folder.
-func (a approving) recordNo(state string, req gate.ApprovalRequest, reason string) error {
+func (a approveRun) recordNo(state string, req gate.ApprovalRequest, reason string) error {
 	path := filepath.Join(state, statedir.Journal)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil // no server has one
@@ -206,7 +206,7 @@ func (a approving) recordNo(state string, req gate.ApprovalRequest, reason strin
 
 // answerFile asks the person about a request file copied from another machine, and
 // prints the approval as a code. It writes no file.
-func (a approving) answerFile(ctx context.Context) error {
+func (a approveRun) answerFile(ctx context.Context) error {
 	if a.request == "-" {
 		return errors.New("--request needs a file: stdin is for the person")
 	}
@@ -246,7 +246,7 @@ func (a approving) answerFile(ctx context.Context) error {
 // read returns the plan of a request that can be answered. The digest that is
 // signed is computed here, from the plan that is shown. If the file has another
 // one, it was changed, and a signature would not be valid.
-func (a approving) read(req gate.ApprovalRequest) (plan.Plan, error) {
+func (a approveRun) read(req gate.ApprovalRequest) (plan.Plan, error) {
 	if err := req.Check(a.clock.Now()); err != nil {
 		return plan.Plan{}, err
 	}
@@ -269,7 +269,7 @@ func (a approving) read(req gate.ApprovalRequest) (plan.Plan, error) {
 }
 
 // show shows who asks, and the whole question.
-func (a approving) show(d *cli.Dialog, req gate.ApprovalRequest, p plan.Plan) {
+func (a approveRun) show(d *cli.Dialog, req gate.ApprovalRequest, p plan.Plan) {
 	now := a.clock.Now()
 	line := func(name, format string, args ...any) {
 		d.Say("%-12s%s\n", name, fmt.Sprintf(format, args...))
@@ -324,7 +324,7 @@ func askReason(ctx context.Context, d *cli.Dialog) (string, error) {
 const passphraseTries = 3
 
 // sign approves the plan that was shown, and returns the name of the key.
-func (a approving) sign(
+func (a approveRun) sign(
 	ctx context.Context, d *cli.Dialog, req gate.ApprovalRequest, p plan.Plan,
 ) (code, by string, err error) {
 	path, sealed, err := a.sealedKey()
@@ -362,7 +362,7 @@ func (a approving) sign(
 const maxKeySize = 64 << 10
 
 // sealedKey reads the key file, which is encrypted.
-func (a approving) sealedKey() (path string, sealed []byte, err error) {
+func (a approveRun) sealedKey() (path string, sealed []byte, err error) {
 	if path = a.key; path == "" {
 		dir, err := a.folders().Config()
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 
 // initialize creates a signing key with a passphrase, and its public half, in the
 // configuration folder. It never replaces a file.
-func (a approving) initialize(ctx context.Context) error {
+func (a approveRun) initialize(ctx context.Context) error {
 	dir, err := a.folders().Config()
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func newPassphrase(ctx context.Context, d *cli.Dialog) (string, error) {
 	} else if n < minPassphrase {
 		return "", fmt.Errorf("a passphrase needs at least %d characters", minPassphrase)
 	}
-	again, err := d.AskSecret(ctx, "The same again: ")
+	again, err := d.AskSecret(ctx, "Repeat the passphrase: ")
 	if err != nil {
 		return "", err
 	}

@@ -19,7 +19,7 @@ func TestApproveInit(t *testing.T) {
 	p := d.sit("approve", "--init")
 	p.sees("New passphrase")
 	p.enters(testPassphrase)
-	p.sees("The same again")
+	p.sees("Repeat the passphrase")
 	p.enters(testPassphrase)
 	p.sees("accept the key from now on")
 	p.ends(0)
@@ -79,7 +79,7 @@ func TestApproveInitRefusesPassphrases(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := newApprovalTest(t)
 			p := d.sit("approve", "--init")
-			prompts := []string{"New passphrase", "The same again"}
+			prompts := []string{"New passphrase", "Repeat the passphrase"}
 			for i, line := range test.lines {
 				p.sees(prompts[i])
 				p.enters(line)

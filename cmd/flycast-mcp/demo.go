@@ -12,7 +12,7 @@ func demoCommand(p program) *cobra.Command {
 		Stdin: p.stdin, Stdout: p.stdout, Stderr: p.stderr, Clock: p.clock,
 		Platform: flysim.Options{
 			StartDelay: flysim.VisibleStartDelay, CheckDelay: flysim.VisibleCheckDelay,
-			RateLimits: p.tune == nil, // the clock of tests does not keep them
+			RateLimits: p.tune == nil, // tests have a clock of their own, which does not keep them
 		},
 	}
 	c := &cobra.Command{
@@ -24,7 +24,7 @@ The demo runs the platform in its own process and this program as an MCP server
 beside it. It makes the calls that an agent would make, asks you the questions
 that a person is asked, and verifies the result with requests through the
 emulated Fly Proxy. It reads no FLY_* variables, tokens or files of yours. The
-exit status is not 0 if the app is not private at the end.`,
+exit status is 1 if the app is not private at the end.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			d.Colors = p.colors()
 			return d.Run(c.Context())

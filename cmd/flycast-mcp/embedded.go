@@ -19,7 +19,7 @@ type embedded struct {
 
 // embed serves the APIs of an emulated platform with the example apps until the
 // application is closed. [application.openDoors] serves the rest.
-func (s *serving) embed(ctx context.Context, p program, app *application) (fly.Endpoints, fly.Token, error) {
+func (s *serverSettings) embed(ctx context.Context, p program, app *application) (fly.Endpoints, fly.Token, error) {
 	refuse := func(err error) (fly.Endpoints, fly.Token, error) {
 		return fly.Endpoints{}, fly.Token{}, fmt.Errorf("--sandbox: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 func httpCommand(p program) *cobra.Command {
-	var s serving
+	var s serverSettings
 	var addr, tokenFile string
 	var sse bool
 	var origins []string

@@ -22,8 +22,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
-// serving has the settings that stdio and http share.
-type serving struct {
+// serverSettings has the settings that stdio and http share.
+type serverSettings struct {
 	sandbox       bool
 	readOnly      bool
 	allowLoopback bool
@@ -38,7 +38,7 @@ type serving struct {
 	logLevel      string
 }
 
-func (s *serving) flags(c *cobra.Command) {
+func (s *serverSettings) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.BoolVar(&s.sandbox, "sandbox", false,
 		"use an embedded, emulated Fly platform; FLY_* variables are not read")
@@ -65,7 +65,7 @@ func (s *serving) flags(c *cobra.Command) {
 
 // build creates the server. Everything that can be refused is refused here; nothing
 // is sent anywhere. When ctx ends, running work ends after its current step.
-func (s *serving) build(ctx context.Context, p program, http bool) (app *application, err error) {
+func (s *serverSettings) build(ctx context.Context, p program, http bool) (app *application, err error) {
 	app = &application{}
 	defer func() {
 		if err != nil {
@@ -134,7 +134,7 @@ func (s *serving) build(ctx context.Context, p program, http bool) (app *applica
 }
 
 // check returns all that is wrong with the settings.
-func (s *serving) check(p program) error {
+func (s *serverSettings) check(p program) error {
 	var problems []error
 	names := s.apps
 	if app := p.setting("FLY_APP"); app != "" && !s.sandbox {
@@ -162,7 +162,7 @@ const leastAnswer = 10 * time.Second
 
 // client returns a client of the platform that the environment names, or of an
 // embedded one.
-func (s *serving) client(ctx context.Context, p program, app *application) (*fly.Client, error) {
+func (s *serverSettings) client(ctx context.Context, p program, app *application) (*fly.Client, error) {
 	options := fly.Options{
 		UserAgent: "flycast-mcp/" + cli.Version(), AllowLoopback: s.allowLoopback, Apps: s.apps,
 	}
@@ -190,7 +190,7 @@ func (s *serving) client(ctx context.Context, p program, app *application) (*fly
 }
 
 // open opens the roots. Over HTTP there are none.
-func (s *serving) open(p program, http bool) (*roots.Roots, error) {
+func (s *serverSettings) open(p program, http bool) (*roots.Roots, error) {
 	if http && len(s.roots) > 0 {
 		return nil, errors.New("--root: over HTTP there are no paths; clients send content")
 	}
@@ -211,7 +211,7 @@ func (s *serving) open(p program, http bool) (*roots.Roots, error) {
 }
 
 // from names this server for the person who approves.
-func (s *serving) from(http, isSandbox bool) string {
+func (s *serverSettings) from(http, isSandbox bool) string {
 	transport := "stdio"
 	if http {
 		transport = "HTTP"

@@ -20,7 +20,7 @@ const (
 
 // state returns the server's state folder. It is empty if no folder is possible:
 // then nothing that needs an approval is done, and the rest works.
-func (s *serving) state(p program, app *application) (string, error) {
+func (s *serverSettings) state(p program, app *application) (string, error) {
 	dir, err := p.folders().State(s.stateDir)
 	hasNoHome := errors.Is(err, statedir.ErrNoHome)
 	switch {

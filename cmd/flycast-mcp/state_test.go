@@ -26,7 +26,7 @@ func TestEmbeddedStates(t *testing.T) {
 	p := programWith(map[string]string{"HOME": home})
 	parent := filepath.Join(home, ".local", "state", "flycast-mcp", "sandbox", "embedded")
 	one, two := sandboxServer(), sandboxServer()
-	first, err := (&serving{}).state(p, one)
+	first, err := (&serverSettings{}).state(p, one)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestEmbeddedStates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := (&serving{}).state(p, two)
+	second, err := (&serverSettings{}).state(p, two)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestStateDir(t *testing.T) {
 		{"below a folder open to all", map[string]string{"HOME": shared}, "", real(), "[others can write]"},
 		{"embedded, open to all", map[string]string{"HOME": shared}, "", sandboxServer(), "[others can write]"},
 	} {
-		got, err := (&serving{stateDir: tt.flag}).state(programWith(tt.env), tt.app)
+		got, err := (&serverSettings{stateDir: tt.flag}).state(programWith(tt.env), tt.app)
 		if word, refused := strings.CutPrefix(tt.want, "["); refused {
 			if err == nil || !strings.Contains(err.Error(), strings.TrimSuffix(word, "]")) {
 				t.Errorf("%s: got %q, %v", tt.name, got, err)
@@ -110,7 +110,7 @@ func TestStateDir(t *testing.T) {
 	}
 
 	app := sandboxServer()
-	dir, err := (&serving{}).state(programWith(nil), app)
+	dir, err := (&serverSettings{}).state(programWith(nil), app)
 	if err != nil || disk.CheckTrusted(dir) != nil {
 		t.Errorf("a sandbox without a home: got %q, %v", dir, err)
 	}
@@ -135,7 +135,7 @@ func TestOpenFolders(t *testing.T) {
 	if err := os.WriteFile(key, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s, p := serving{approverKeys: []string{key}}, programWith(map[string]string{"HOME": dir})
+	s, p := serverSettings{approverKeys: []string{key}}, programWith(map[string]string{"HOME": dir})
 	if keys, err := s.approvers(p, nil).read(); err != nil || len(keys) != 1 {
 		t.Fatalf("got %v, %v", keys, err)
 	}
@@ -156,7 +156,7 @@ func TestOpenFolders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if keys, err := (&serving{}).approvers(p, nil).read(); err == nil {
+	if keys, err := (&serverSettings{}).approvers(p, nil).read(); err == nil {
 		t.Errorf("the default key: got %v", keys)
 	}
 	token := filepath.Join(config, "token")
@@ -177,7 +177,7 @@ func TestEmbeddedStateWithoutPlace(t *testing.T) {
 	}
 	t.Setenv("TMPDIR", t.TempDir())
 	app := sandboxServer()
-	dir, err := (&serving{}).state(programWith(map[string]string{"HOME": home}), app)
+	dir, err := (&serverSettings{}).state(programWith(map[string]string{"HOME": home}), app)
 	if err != nil || filepath.Dir(dir) != os.TempDir() {
 		t.Fatalf("got %q, %v", dir, err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func stdioCommand(p program) *cobra.Command {
-	var s serving
+	var s serverSettings
 	c := &cobra.Command{
 		Use: "stdio", Short: "Serve MCP on stdin and stdout, for one client", Args: cobra.NoArgs,
 		Long: `Serve MCP on stdin and stdout, for one client.

@@ -34,7 +34,7 @@ const maxExisting = 64 << 20
 // diffRun is one run of toml diff.
 type diffRun struct {
 	program
-	client   serving // the platform to read from
+	client   serverSettings // the platform to read from
 	app      string
 	existing string
 	release  string

@@ -41,7 +41,7 @@ func (e *emulator) buildApps(ctx context.Context) error {
 	return nil
 }
 
-// reportSlowStart warns of Machines that start too slowly to answer a request.
+// reportSlowStart warns about Machines that start too slowly to answer a request.
 func (e *emulator) reportSlowStart(setting string, delay time.Duration) {
 	if delay >= proxy.DefaultHold {
 		e.notes.add(fmt.Sprintf("%s %s: Fly Proxy holds a request for %s only, "+
@@ -49,7 +49,7 @@ func (e *emulator) reportSlowStart(setting string, delay time.Duration) {
 	}
 }
 
-// reportExisting says which of the person's apps exist already and are not built.
+// reportExisting says which of the person's apps exist already, and so are not built.
 func (e *emulator) reportExisting() {
 	names := e.platform.AppNames()
 	var existing []string
@@ -67,7 +67,7 @@ func (e *emulator) reportExisting() {
 // startDataPlane opens Fly Proxy and starts autostop and the apps' programs.
 func (e *emulator) startDataPlane(context.Context) error {
 	if e.settings.autostopEvery < 0 {
-		return errors.New("--autostop-every: want a duration, or 0 for never")
+		return errors.New("--autostop-every must be a duration, or 0 for never")
 	}
 	plane, err := dataplane.Start(e.platform, dataplane.Options{
 		Inside: e.settings.inside, Public: e.settings.public, AutostopEvery: e.settings.autostopEvery,

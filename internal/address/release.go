@@ -64,8 +64,8 @@ type ReleaseWork struct {
 // ReleaseProposal is a release that may be applied.
 type ReleaseProposal = plan.Proposal[ReleaseWork, ReleaseResult]
 
-// Plan plans to release addresses. It refuses what is not a public address of the app, and
-// has blockers while the live Machines are not ready for Flycast.
+// Plan plans to release addresses. It refuses anything that is not a public address of the
+// app. The plan has blockers if the live Machines are not ready for Flycast.
 func (r *Releaser) Plan(ctx context.Context, in ReleaseInput) (ReleaseProposal, error) {
 	var none ReleaseProposal
 	s, err := rules.Read(ctx, r.Fly, in.App)
@@ -121,7 +121,7 @@ func (r *Releaser) Plan(ctx context.Context, in ReleaseInput) (ReleaseProposal, 
 		p.Unknown = append(p.Unknown, plan.HostnameRecords)
 	}
 	p.Unknown = append(p.Unknown, plan.CallersUnknown, plan.FlycastUnproven)
-	if s.HasRouted() { // always: which Machines were looked into depends on which run
+	if s.HasRouted() { // always: another call may look into other Machines
 		p.Unknown = append(p.Unknown, plan.BindUnknown)
 	}
 	p.Unknown = append(p.Unknown, s.Unknowns()...)
@@ -166,8 +166,8 @@ func releaseStep(addr fly.Address) plan.Step {
 	}
 }
 
-// readListening looks into one started Machine for each group and region. What cannot be
-// read makes no blocker; the plan says that it was not checked.
+// readListening looks into one started Machine for each group and region. A Machine
+// that cannot be read is not a blocker; the plan says that it was not checked.
 func (r *Releaser) readListening(ctx context.Context, s *rules.Snapshot) {
 	s.Listening = make(map[string][]fly.Process)
 	for _, id := range s.Sample() {
@@ -192,7 +192,7 @@ func (r *Releaser) certificates(ctx context.Context, app string) (list []fly.Cer
 }
 
 // judge decides from the live Machines whether the app works without the addresses in the
-// queue. Public access ends when no address that stays carries a service; else only some
+// queue. Public access ends if no remaining address serves anything; otherwise only some
 // callers lose access.
 func judge(p *plan.Plan, s rules.Snapshot, in ReleaseInput, queue []fly.Address) {
 	stays := without(s.Addresses.List, queue)
@@ -225,10 +225,10 @@ func judge(p *plan.Plan, s rules.Snapshot, in ReleaseInput, queue []fly.Address)
 	}
 }
 
-// blockersOf returns what keeps the app from working over Flycast as it is now. An app that
-// was planned without any service is the exception in which the release comes before the
-// deploy: nothing answers there, so nothing is lost. UDP is a blocker only if the queue has
-// the address that carries it.
+// blockersOf returns what keeps the app from working over Flycast as it is now. An app
+// that had no service when the release was planned is an exception: it may be released before
+// a deploy, because nothing answers there, so nothing is lost. UDP is a blocker only if the
+// queue has the address that carries it.
 func blockersOf(now, planned rules.Snapshot, queue []fly.Address) []plan.Blocker {
 	silent := now.MachinesKnown && now.Exposed() == rules.No && !planned.HasServices()
 	keepsUDP := rules.KeepsUDP(without(now.Addresses.List, queue))
@@ -260,8 +260,8 @@ func (r *Releaser) queue(ctx context.Context, s rules.Snapshot, in ReleaseInput)
 	return queue, err
 }
 
-// allPublic returns all public addresses. Without the egress list an address could be one:
-// those must be listed one by one.
+// allPublic returns all public addresses. If the list of egress addresses could not be
+// read, an address whose kind was inferred could be one: it must be listed by itself.
 func allPublic(s rules.Snapshot) ([]fly.Address, error) {
 	var out []fly.Address
 	for _, addr := range s.Addresses.List {
@@ -280,9 +280,9 @@ func allPublic(s rules.Snapshot) ([]fly.Address, error) {
 	return out, nil
 }
 
-// listed returns the addresses that the input lists. It leaves out what this installation
-// released before, so that repeating a call that ended half-way does the rest, and refuses
-// what is not a public address of the app.
+// listed returns the addresses that the input lists. It leaves out those that this
+// installation released before, so that repeating a call that ended early does the rest. It
+// refuses anything that is not a public address of the app.
 func (r *Releaser) listed(ctx context.Context, s rules.Snapshot, in ReleaseInput) ([]fly.Address, error) {
 	var out []fly.Address
 	for _, text := range in.IPs {

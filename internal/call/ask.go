@@ -59,9 +59,9 @@ func approvalForm(q plan.Question, outcome gate.Outcome) mcp.ElicitationParams {
 
 func notConfirmed(q plan.Question, outcome gate.Outcome) string {
 	if q.TypeName {
-		return fmt.Sprintf("%s is not the app's name. Nothing was done; asked once more:", plan.Quote(outcome.Typed))
+		return fmt.Sprintf("%s is not the app's name. Nothing was done. The question again:", plan.Quote(outcome.Typed))
 	}
-	return "The box was not ticked. Nothing was done; asked once more:"
+	return "The box was not ticked. Nothing was done. The question again:"
 }
 
 // inputRequired returns the question as the answer of a call. A person can read it only
@@ -73,7 +73,7 @@ func (h *Handler) inputRequired(ctx context.Context, form mcp.ElicitationParams,
 
 // roundTripReply reads the person's answer that came with a retried call; reply is nil if
 // there is none. retried reports whether the call carries a state, with or without an
-// answer. A state from a client that cannot have got one is an error for the protocol.
+// answer. A state from a client that was never sent one is a protocol error.
 func roundTripReply(ctx context.Context, request mcp.CallToolRequest) (reply *gate.Reply, retried bool, err error) {
 	state := request.Params.RequestState
 	if state == "" {
@@ -85,7 +85,7 @@ func roundTripReply(ctx context.Context, request mcp.CallToolRequest) (reply *ga
 	if _, given := request.Params.InputResponses[askID]; !given {
 		return nil, true, nil // the answer is missing: ask again (SEP-2322)
 	}
-	answer := Answer{Arrived: Arrived(ctx)} // one that cannot be read is neither a yes nor a no
+	answer := Answer{Arrived: Arrived(ctx)} // if it cannot be read, it is neither a yes nor a no
 	if result := mcpserver.ElicitationResponse(request.Params.InputResponses, askID); result != nil {
 		answer.Action = result.Action
 		answer.Content, _ = result.Content.(map[string]any)
@@ -99,7 +99,7 @@ func replyOf(state string, a Answer) *gate.Reply {
 	return &gate.Reply{State: state, Action: gate.Action(a.Action), Typed: typed, Ticked: ticked, Arrived: a.Arrived}
 }
 
-// askSession asks while the call is open, with a time limit of our own. It returns the
+// askSession asks while the call is open, with the server's own time limit. It returns the
 // answer, or the outcome if nobody answered in time.
 func (h *Handler) askSession(
 	ctx context.Context, progress *Progress, form mcp.ElicitationParams, outcome gate.Outcome, r gate.Request,
@@ -116,7 +116,7 @@ func (h *Handler) askSession(
 		}
 	}
 	reply, err := RequestElicitation(ctx, form,
-		Asking{Within: h.AnswerWithin, After: h.Clock.After, Sent: sent, Late: late})
+		ElicitOptions{Within: h.AnswerWithin, After: h.Clock.After, Sent: sent, Late: late})
 	var refused *ElicitationError
 	switch {
 	case errors.As(err, &refused):

@@ -14,7 +14,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// This file answers calls that find a run: their own, an identical call's, or another's.
+// This file answers calls that find a run of the app: one that they started, one that an identical
+// call started, or one of another call.
 
 // stopHold is how long a call waits for its run after the server was told to stop. It is
 // shorter than the transports wait for calls.
@@ -46,7 +47,7 @@ func (c *invocation) wait(ctx context.Context, run *Run) (*mcp.CallToolResult, e
 		if !errors.Is(context.Cause(ctx), ErrStopping) {
 			return c.reportCutOff(run), nil
 		}
-		// The client of a server that stops still listens, and the run was told to end.
+		// The server is stopping. The client still listens, and the run has been told to end.
 		select {
 		case <-run.Done:
 		case <-hold:
@@ -56,7 +57,7 @@ func (c *invocation) wait(ctx context.Context, run *Run) (*mcp.CallToolResult, e
 		}
 	}
 	select {
-	case <-run.Done: // also if both came at once
+	case <-run.Done: // also if the hold ended at the same moment
 		c.Runs.forget(run)
 		return run.answer(), nil
 	default:
@@ -64,8 +65,8 @@ func (c *invocation) wait(ctx context.Context, run *Run) (*mcp.CallToolResult, e
 	return c.reportRunning(run), nil
 }
 
-// reportCutOff answers a call that ends before its run, mostly because the server stops. It
-// is an error to whoever still listens, because it is unknown how the run ends.
+// reportCutOff answers a call that ends before its run, mostly because the server stops. For
+// a client that still listens, the answer is an error: it is unknown how the run ends.
 func (c *invocation) reportCutOff(run *Run) *mcp.CallToolResult {
 	select {
 	case <-run.Done: // at the same moment
@@ -87,7 +88,7 @@ func (c *invocation) reportCutOff(run *Run) *mcp.CallToolResult {
 	return c.respond(out)
 }
 
-// reportRunning answers a call that waited as long as calls do.
+// reportRunning answers a call whose run has not ended after [Deps.Hold].
 func (c *invocation) reportRunning(run *Run) *mcp.CallToolResult {
 	out := c.blank()
 	r := out.Envelope()
@@ -110,7 +111,7 @@ func (c *invocation) reportRunning(run *Run) *mcp.CallToolResult {
 func (t *changing) earlierRun(run *Run) *mcp.CallToolResult {
 	stored, ok := run.Result.StructuredContent.(output)
 	if !ok {
-		return run.answer() // not ours; results of this tool always are
+		return run.answer() // cannot happen: results of this tool are of this type
 	}
 	out := t.clone(stored)
 	r := out.Envelope()

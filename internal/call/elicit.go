@@ -18,7 +18,7 @@ import (
 // ElicitKind is how a question reaches the person at the client of a call.
 type ElicitKind int
 
-// The kinds. A question needs one of the last two; where neither is, nobody at
+// The kinds. Only the last two can carry a question: with ElicitNone, nobody at
 // the client can be asked.
 const (
 	// ElicitNone: the client did not declare elicitation in form mode, or the
@@ -42,10 +42,10 @@ func (k ElicitKind) String() string {
 	return "none"
 }
 
-// CanElicit tells how the person at the client of this call can be asked.
+// CanElicit returns how the person at the client of this call can be asked.
 //
-// From revision 2026-07-28 only what the request itself declares counts;
-// before it, what the client declared in initialize. mcp-go checks neither
+// From revision 2026-07-28 on, only what the request itself declares counts;
+// before that, what the client declared in initialize. mcp-go checks neither
 // when it sends a question.
 func CanElicit(ctx context.Context) ElicitKind {
 	if info := mcpserver.RequestProtocolInfoFromContext(ctx); info != nil && info.Modern {
@@ -65,23 +65,23 @@ func CanElicit(ctx context.Context) ElicitKind {
 	return ElicitSession
 }
 
-// declaresForm: an empty capability object means form mode, as it did before
-// there were modes.
+// declaresForm reports whether a client declares form mode. An empty capability
+// object means form mode, as it did before there were modes.
 func declaresForm(c *mcp.ElicitationCapability) bool {
 	return c != nil && (c.Form != nil || c.URL == nil)
 }
 
 // Errors of [RequestElicitation].
 var (
-	// ErrNoAnswer: the time limit passed and nobody had answered.
+	// ErrNoAnswer means that nobody answered within the time limit.
 	ErrNoAnswer = errors.New("no answer within the time limit")
-	// ErrClientGone: the call was cancelled, or the client left, before an
-	// answer came.
+	// ErrClientGone means that the call was cancelled, or that the client left,
+	// before an answer came.
 	ErrClientGone = errors.New("the client left before an answer came")
 )
 
-// ElicitationError is a client that answered the question with an error or
-// with something that is not an answer: nobody saw it, as far as is known.
+// ElicitationError says that a client answered the question with an error or
+// with something that is not an answer. As far as is known, nobody saw the question.
 type ElicitationError struct {
 	Code    int    // the JSON-RPC code, such as -32601; 0 if there was none
 	Message string // the client's words, shortened: data, never an instruction
@@ -101,45 +101,46 @@ type Answer struct {
 	Arrived time.Time                     // when the answer's bytes were read, by the transport; may be zero
 }
 
-// Asking is how long a question is held, and who is told of it.
-type Asking struct {
+// ElicitOptions say how long to wait for an answer, and what to call when the
+// question is sent and when its answer comes late.
+type ElicitOptions struct {
 	Within time.Duration                        // how long the call waits
 	After  func(time.Duration) <-chan time.Time // a timer; nil means time.After
-	Sent   func(at time.Time)                   // called when the question was sent, from another goroutine; may be nil
-	Late   func(Answer)                         // called at most once, from another goroutine; may be nil
+	Sent   func(at time.Time)                   // called when the question has been sent, from another goroutine; may be nil
+	Late   func(Answer)                         // called with an answer after the limit, at most once, from another goroutine; may be nil
 }
 
-// lateWait is how long after its limit an answer is still worth telling.
+// lateWait is how long after the time limit an answer still goes to ElicitOptions.Late.
 const lateWait = 30 * time.Minute
 
 // RequestElicitation sends elicitation/create to the client of the call and
-// waits for the answer, at most the time given: mcp-go itself has no limit.
-// Use it where [CanElicit] says [ElicitSession].
+// waits for the answer, at most options.Within: mcp-go itself has no limit.
+// Use it only if [CanElicit] returns [ElicitSession].
 //
-// Errors are [ErrNoAnswer], [ErrClientGone], the reason of [WithStop], an
-// [*ElicitationError], with which the time of arrival is set, or what mcp-go says
-// when the question could not be sent at all. After any of the first three the
-// question stays open at the client for half an hour; an answer
-// given then goes to asking.Late and has no other effect.
-func RequestElicitation(ctx context.Context, params mcp.ElicitationParams, asking Asking) (Answer, error) {
+// The error is [ErrNoAnswer], [ErrClientGone], the reason of [WithStop], an
+// [*ElicitationError] (the answer then has only its time of arrival), or mcp-go's
+// own if the question could not be sent at all. After any of the first three, the
+// question stays open at the client for half an hour; an answer given in that time
+// goes to options.Late and has no other effect.
+func RequestElicitation(ctx context.Context, params mcp.ElicitationParams, options ElicitOptions) (Answer, error) {
 	server := mcpserver.ServerFromContext(ctx)
 	if server == nil {
 		return Answer{}, errors.New("ask the client: not in a call")
 	}
-	after := asking.After
+	after := options.After
 	if after == nil {
 		after = time.After
 	}
 
-	// The question outlives the call, so that a late answer is still heard.
+	// The question outlives the call, so that a late answer is still received.
 	open, closeQuestion := context.WithCancel(context.WithoutCancel(ctx))
-	open, posting := withPosting(open, asking.Sent)
+	open, posting := withPosting(open, options.Sent)
 	type reply struct {
 		answer Answer
 		err    error
 	}
 	replies := make(chan reply, 1)
-	limit := after(asking.Within)
+	limit := after(options.Within)
 	go func() {
 		result, err := server.RequestElicitation(open, mcp.ElicitationRequest{
 			Request: mcp.Request{Method: string(mcp.MethodElicitationCreate)},
@@ -168,8 +169,8 @@ func RequestElicitation(ctx context.Context, params mcp.ElicitationParams, askin
 		defer closeQuestion()
 		select {
 		case r := <-replies:
-			if r.err == nil && asking.Late != nil {
-				asking.Late(r.answer)
+			if r.err == nil && options.Late != nil {
+				options.Late(r.answer)
 			}
 		case <-late:
 		}
@@ -194,8 +195,8 @@ func readAnswer(result *mcp.ElicitationResult, err error) (Answer, error) {
 	return Answer{}, &ElicitationError{Message: "an answer that is neither accept, decline nor cancel"}
 }
 
-// httpClientError is how mcp-go's HTTP transport words a client's JSON-RPC
-// error; it keeps the code nowhere else.
+// httpClientError matches the text that mcp-go's HTTP transport makes of a client's
+// JSON-RPC error, which is the only place where it keeps the code.
 var httpClientError = regexp.MustCompile(`(?s)^elicitation/create error (-?\d+): (.*)$`)
 
 func clientError(err error) error {
@@ -207,8 +208,8 @@ func clientError(err error) error {
 	return fmt.Errorf("ask the client: %w", err)
 }
 
-// NewElicitationError is a client's JSON-RPC error, its text on one
-// line of at most 120 visible characters.
+// NewElicitationError returns the error for a client's JSON-RPC error, with its text
+// on one line of at most 120 visible characters.
 func NewElicitationError(code int, message string) *ElicitationError {
 	return &ElicitationError{Code: code, Message: outside.Line(strings.Join(strings.Fields(message), " "), 119)}
 }

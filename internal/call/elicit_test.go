@@ -161,7 +161,7 @@ func TestRequestElicitation(t *testing.T) {
 			var err error
 			callHandler(t.Context(), t, session, `{}`,
 				func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-					got, err = RequestElicitation(ctx, releaseForm, Asking{Within: time.Minute, After: never})
+					got, err = RequestElicitation(ctx, releaseForm, ElicitOptions{Within: time.Minute, After: never})
 					return mcp.NewToolResultText(""), nil
 				})
 			if !reflect.DeepEqual(got, tt.want) {
@@ -237,7 +237,7 @@ func TestLateAnswer(t *testing.T) {
 			var err error
 			callHandler(ctx, t, session, `{}`, func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 				_, err = RequestElicitation(ctx, releaseForm,
-					Asking{Within: within, After: clock.after, Late: func(a Answer) { late <- a }})
+					ElicitOptions{Within: within, After: clock.after, Late: func(a Answer) { late <- a }})
 				return mcp.NewToolResultText(""), nil
 			})
 			if !errors.Is(err, tt.wantErr) {
@@ -263,7 +263,7 @@ func TestLateAnswer(t *testing.T) {
 }
 
 func TestRequestElicitationOutsideACall(t *testing.T) {
-	if _, err := RequestElicitation(t.Context(), releaseForm, Asking{After: never}); err == nil {
+	if _, err := RequestElicitation(t.Context(), releaseForm, ElicitOptions{After: never}); err == nil {
 		t.Error("got no error")
 	}
 }
@@ -344,7 +344,7 @@ func askTool(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolRes
 		}
 		return mcp.NewToolResultText(fmt.Sprint(kind, " ", answer.Content.(map[string]any)["app"])), nil
 	case ElicitSession:
-		answer, err := RequestElicitation(ctx, releaseForm, Asking{Within: time.Minute, After: never})
+		answer, err := RequestElicitation(ctx, releaseForm, ElicitOptions{Within: time.Minute, After: never})
 		if err != nil {
 			return nil, err
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// Clock tells and waits for time.
+// Clock tells the time, and waits.
 type Clock interface {
 	Now() time.Time
 	After(time.Duration) <-chan time.Time
@@ -20,13 +20,13 @@ type Clock interface {
 // Deps are what every call needs, whatever the tool.
 type Deps struct {
 	Gate         *gate.Gate
-	Journal      *journal.Journal // nil: nothing is recorded, and nothing gated happens
+	Journal      *journal.Journal // nil: nothing is recorded, and nothing that needs an approval is done
 	Runs         *Runs
 	Schemas      fs.FS // of the tools, by [SchemaFile]; nil: they are derived from the Go types
 	Clock        Clock
 	Hold         time.Duration // how long a call waits for its run before it answers "running"
 	AnswerWithin time.Duration // how long a person has to answer in the client
-	Apps         []string      // if not empty: the only apps that may be named; the client has the same
+	Apps         []string      // if not empty: the only apps that may be named; the client checks the same list
 	DefaultApp   string        // for calls that name none
 	ReadOnly     bool          // tools that change something are not served: no answer names them
 	Sandbox      bool          // mark every result
@@ -48,7 +48,7 @@ func NewHandler(d Deps) *Handler { return &Handler{Deps: d} }
 
 // CheckApp refuses an app that a call or a file must not name. The transport of the client
 // checks it again; but some calls send nothing to Fly (deploy_status, deploy_stop, an edit
-// of a file), and no other call should ask a person or read a file before it is refused.
+// of a file), and all others must be refused before they ask a person or read a file.
 func (h *Handler) CheckApp(app string) *plan.Problem {
 	if err := fly.Apps(h.Apps).Check(app); err != nil {
 		p, _ := ProblemOf(err)
@@ -57,7 +57,7 @@ func (h *Handler) CheckApp(app string) *plan.Problem {
 	return nil
 }
 
-// checkArgumentApp checks the argument app, if there is one.
+// checkArgumentApp checks the app that the arguments name, if they name one.
 func (h *Handler) checkArgumentApp(arguments map[string]any) *plan.Problem {
 	app, _ := arguments["app"].(string)
 	if app == "" && arguments["app"] == nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// checkJournal refuses what needs an approval, before anybody is asked, if the approval
-// could not be recorded: it could be used twice.
+// checkJournal refuses a call that needs an approval, before anybody is asked, if the
+// approval could not be recorded: an approval without a record could be used twice.
 func (h *Handler) checkJournal() *plan.Problem {
 	if h.Journal == nil {
 		return &plan.Problem{
@@ -42,9 +42,9 @@ func (h *Handler) journalProblem(err error) *plan.Problem {
 	if errors.Is(err, journal.ErrOpenFolder) {
 		h.Log.Error("the state folder is open to others", "err", err)
 		return &plan.Problem{
-			Code: gate.Precondition, Message: "others can write to the server's state folder, so nothing is done " +
-				"that needs an approval",
-			Next: []plan.Next{{Who: "person", Why: "the server's log names the folder: take write access from " +
+			Code: gate.Precondition, Message: "others can write to the server's state folder, so nothing that " +
+				"needs an approval is done",
+			Next: []plan.Next{{Who: "person", Why: "the server's log names the folder: remove write access for " +
 				"group and others (chmod go-w); then the identical call works"}},
 		}
 	}
@@ -55,8 +55,8 @@ func (h *Handler) journalProblem(err error) *plan.Problem {
 	}
 }
 
-// diskProblem says what is wrong with the disk of a file or folder; nil for an error that
-// is not the disk's.
+// diskProblem says what is wrong with the disk of a file or folder; nil if the error
+// is not about the disk.
 func diskProblem(err error, of string) *plan.Problem {
 	what, ok := disk.DescribeError(err)
 	if !ok {

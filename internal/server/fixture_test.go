@@ -92,7 +92,7 @@ func (f *testServer) ask(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallT
 		return mcp.NewToolResultText(kind.String()), nil
 	}
 	answer, err := call.RequestElicitation(ctx, mcp.ElicitationParams{Message: "Sure?", RequestedSchema: map[string]any{"type": "object"}},
-		call.Asking{
+		call.ElicitOptions{
 			Within: time.Minute,
 			After: func(d time.Duration) <-chan time.Time {
 				if d == time.Minute {

@@ -23,14 +23,14 @@ const (
 // ErrNoHome is returned if no variable names a folder.
 var ErrNoHome = errors.New("there is no home folder: set --state-dir, or HOME")
 
-// Folders are the user's folders, by the environment.
+// Folders finds the user's folders from the environment.
 type Folders struct {
 	Getenv      func(string) string
 	AccountHome func() string // the home folder if HOME is not set; nil: there is none
 }
 
-// Home is the user's home folder: $HOME, else the one in the system's list of
-// users, as a service may have no environment. It is empty if there is none.
+// Home returns the user's home folder: $HOME, else the one in the system's list of
+// users, because a service may have no environment. It is empty if there is none.
 func (f Folders) Home() string {
 	if home := f.Getenv("HOME"); home != "" {
 		return home
@@ -41,7 +41,7 @@ func (f Folders) Home() string {
 	return f.AccountHome()
 }
 
-// AccountHome is the home folder in the system's list of users, if it has one.
+// AccountHome returns the home folder in the system's list of users, if it has one.
 func AccountHome() string {
 	if u, err := user.Current(); err == nil && filepath.IsAbs(u.HomeDir) && u.HomeDir != "/" {
 		return u.HomeDir
@@ -49,9 +49,9 @@ func AccountHome() string {
 	return ""
 }
 
-// State is the state folder: the value of --state-dir, else
+// State returns the state folder: the value of --state-dir, else
 // $XDG_STATE_HOME/flycast-mcp, else ~/.local/state/flycast-mcp, else a folder
-// below that of the configuration, as Windows has no other. The error is
+// in the configuration folder, because Windows has no folder for state. The error is
 // [ErrNoHome] if there is none of these.
 func (f Folders) State(flag string) (string, error) {
 	switch home := f.Home(); {
@@ -69,7 +69,7 @@ func (f Folders) State(flag string) (string, error) {
 	return filepath.Join(dir, "state"), nil
 }
 
-// Config is the folder of the approvers' keys: $XDG_CONFIG_HOME/flycast-mcp, else
+// Config returns the folder of the approvers' keys: $XDG_CONFIG_HOME/flycast-mcp, else
 // ~/.config/flycast-mcp, else %AppData%\flycast-mcp.
 func (f Folders) Config() (string, error) {
 	switch home := f.Home(); {
@@ -83,7 +83,7 @@ func (f Folders) Config() (string, error) {
 	return "", ErrNoHome
 }
 
-// Unused is the error of a command for a state folder that no server has used.
+// Unused returns the error of a command whose state folder no server has used.
 func Unused(dir string) error {
 	return fmt.Errorf("no server has used the state folder %s: "+
 		"run the command exactly as the agent shows it, including --state-dir", dir)

@@ -14,7 +14,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// allVolumes are the app's volumes, read when they are first asked for.
+// allVolumes returns the app's volumes. The first call reads them.
 func (c *computation) allVolumes(ctx context.Context) ([]fly.Volume, error) {
 	if c.volumes == nil {
 		list, err := c.state.Volumes(ctx)
@@ -79,7 +79,7 @@ func (c *computation) create(ctx context.Context, out *Targets, groups, unnamed 
 		})
 		return nil
 	}
-	taken := make(map[string]bool) // volumes
+	taken := make(map[string]bool) // ids of volumes that new Machines of this plan use
 	for _, group := range groups {
 		create, mounts, err := c.newMachine(group, region, image)
 		switch {
@@ -108,7 +108,8 @@ func (c *computation) create(ctx context.Context, out *Targets, groups, unnamed 
 	return nil
 }
 
-// newMachine is the Machine of a group that has none, without its volume.
+// newMachine returns the first Machine of a group that has none, without a volume, and the
+// mounts of its configuration.
 func (c *computation) newMachine(group, region, image string) (rollout.Create, []machine.Mount, error) {
 	var none rollout.Create
 	from, err := machine.Config{}.With("image", image)
@@ -120,7 +121,7 @@ func (c *computation) newMachine(group, region, image string) (rollout.Create, [
 		return none, nil, plan.Invalid("group %s: %s", plan.Quote(group), outside.Error(err, 300))
 	}
 	guest, err := config.Guest()
-	if err == nil && guest == nil { // what flyctl sends where the file has no [[vm]]
+	if err == nil && guest == nil { // what flyctl sends if the file has no [[vm]]
 		guest = &machine.Guest{CPUKind: "shared", CPUs: 1, MemoryMB: 256, HostDedicationID: c.Definition.HostDedicationID}
 		config, err = config.With("guest", guest)
 	}
@@ -131,7 +132,8 @@ func (c *computation) newMachine(group, region, image string) (rollout.Create, [
 	return rollout.Create{Group: group, Region: region, Config: config}, mounts, err
 }
 
-// freeVolume is the id of a volume that a new Machine can take; empty if there is none.
+// freeVolume returns the id of an existing volume that a new Machine can use; empty if
+// there is none. Volumes in taken are for other new Machines.
 func (c *computation) freeVolume(ctx context.Context, name, region string, taken map[string]bool) (string, error) {
 	list, err := c.allVolumes(ctx)
 	for _, v := range list {
@@ -143,7 +145,8 @@ func (c *computation) freeVolume(ctx context.Context, name, region string, taken
 	return "", err
 }
 
-// newVolume is the new volume that a mount asks for.
+// newVolume returns the volume to create for a mount of a new Machine. Its size and
+// snapshots are those that the file sets for the mount.
 func (c *computation) newVolume(name, region, image string, config machine.Config) (*fly.NewVolume, error) {
 	guest, err := config.Guest()
 	if err != nil {
