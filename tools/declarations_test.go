@@ -1,8 +1,10 @@
 package tools
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,8 +43,17 @@ func TestGoldenDefinitions(t *testing.T) {
 	}
 }
 
-// TestEmbeddedSchemas holds that what is embedded is what the types say.
+// TestEmbeddedSchemas checks that the files in schemas are what the Go types say.
 func TestEmbeddedSchemas(t *testing.T) {
+	for path, body := range derivedSchemas() {
+		golden(t, path, body)
+	}
+}
+
+// derivedSchemas returns the schemas of all tools, as the Go types say, by the path of the
+// file that holds them.
+func derivedSchemas() map[string][]byte {
+	files := make(map[string][]byte)
 	for _, tool := range declared() {
 		in, out := tool.(interface {
 			DeriveSchemas() (in, out *jsonschema.Schema)
@@ -50,11 +61,37 @@ func TestEmbeddedSchemas(t *testing.T) {
 		for which, s := range map[string]*jsonschema.Schema{"input": in, "output": call.Compact(out)} {
 			body, err := json.Marshal(s)
 			if err != nil {
-				t.Fatal(err)
+				panic(err)
 			}
-			golden(t, call.SchemaFile(tool.Spec().Name, which), body)
+			files[call.SchemaFile(tool.Spec().Name, which)] = body
 		}
 	}
+	return files
+}
+
+// TestMain writes the schemas, if -update is given, before any test uses them. The tests of
+// this run have the earlier ones embedded, so it ends if one has changed.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if *update && schemasChanged() {
+		fmt.Fprintln(os.Stderr, "schemas were written: run the same command again, which embeds them")
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// schemasChanged writes the schemas that are not as the Go types say.
+func schemasChanged() (changed bool) {
+	for path, body := range derivedSchemas() {
+		if held, err := os.ReadFile(path); err == nil && bytes.Equal(held, body) {
+			continue
+		}
+		if err := os.WriteFile(path, body, 0o644); err != nil {
+			panic(err)
+		}
+		changed = true
+	}
+	return changed
 }
 
 func golden(t *testing.T, path string, got []byte) {
