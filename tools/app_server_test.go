@@ -134,11 +134,6 @@ func (b *appServer) file(was, is string) string {
 	return strings.Replace(string(file), was, is, 1)
 }
 
-func (b *appServer) plan(content string) plan.Proposal[deploy.Work, deploy.Result] {
-	b.t.Helper()
-	return b.planOf(deployInput{Content: content})
-}
-
 func (b *appServer) planOf(in deployInput) plan.Proposal[deploy.Work, deploy.Result] {
 	b.t.Helper()
 	in.App = b.app
@@ -174,15 +169,6 @@ func (b *appServer) addUp(out deploy.Result) {
 	if m := out.Machines; m != nil && m.Total != m.Updated+m.Created+m.Unchanged+m.Left+m.Failed+m.PutBack+m.NotStarted+m.Unclear {
 		b.t.Errorf("the counts do not add up: %+v, %q", *m, out.Summary)
 	}
-}
-
-func (b *appServer) deploy(content string) deploy.Result {
-	b.t.Helper()
-	out, err := b.apply(b.plan(content))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return out
 }
 
 // withoutChecks is inner-circle's file without its health check.

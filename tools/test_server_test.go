@@ -148,12 +148,6 @@ func (w *testServer) did() string {
 	return fmt.Sprint(w.applied)
 }
 
-func (w *testServer) set(state int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.state = state
-}
-
 type served struct {
 	plan.Result
 	text string

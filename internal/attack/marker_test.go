@@ -329,7 +329,7 @@ func TestHostilePlatform(t *testing.T) {
 // TestHostileFile puts the marker into every string, name and comment of files
 // as people write them, and looks at all that is said of them.
 func TestHostileFile(t *testing.T) {
-	files, err := filepath.Glob("../flytoml/testdata/realworld/*.toml")
+	files, err := filepath.Glob("../../flytoml/testdata/realworld/*.toml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d files: %v", len(files), err)
 	}
