@@ -39,15 +39,15 @@ func edges() map[string][]string {
 		"flytoml/lint":                 {"flytoml", "flytoml/edit", "flytoml/internal/excerpt", "flytoml/internal/layout", "flytoml/internal/legacy", "flytoml/internal/schema", "flytoml/internal/spelling", "flytoml/machine", "flytoml/syntax"},
 		"flytoml/render":               {"flytoml", "flytoml/internal/excerpt", "flytoml/internal/legacy", "flytoml/machine", "internal/outside"},
 		"internal/deploy/drift":        {"internal/outside", "flytoml/machine", "internal/deploy/convert"},
-		"internal/fly":                 {"internal/gate", "flytoml/machine", "internal/loopback", "internal/outside", "internal/placeholder", "internal/slot"},
+		"internal/fly":                 {"internal/gate", "internal/plan", "flytoml/machine", "internal/loopback", "internal/outside", "internal/placeholder", "internal/slot"},
 		"internal/cli":                 {"internal/outside"},
 		"internal/columns":             {},
 		"internal/statedir":            {"internal/disk"},
 		"internal/demo":                {"flysim", "flysim/autostop", "flysim/dataplane", "flysim/watch", "internal/cli", "internal/columns", "internal/fly", "internal/plan"},
-		"internal/deploy/deployed":     {"flytoml/render", "internal/fly", "flytoml", "internal/gate", "flytoml/machine", "internal/outside"},
+		"internal/deploy/deployed":     {"flytoml/render", "internal/fly", "internal/plan", "flytoml", "internal/gate", "flytoml/machine", "internal/outside"},
 		"internal/rules":               {"internal/gate", "internal/outside", "internal/plan", "internal/fly", "flytoml/machine"},
 		"internal/address":             {"internal/fly", "internal/gate", "internal/journal", "internal/plan", "internal/rules"},
-		"internal/deploy/rollout":      {"internal/fly", "flytoml/machine", "internal/gate"},
+		"internal/deploy/rollout":      {"internal/fly", "internal/plan", "flytoml/machine", "internal/gate"},
 		"internal/deploy": {
 			"flytoml", "flytoml/machine", "internal/deploy/convert", "internal/deploy/drift", "internal/deploy/exposure", "internal/deploy/history", "internal/deploy/rollout",
 			"internal/deploy/target", "internal/fly", "internal/gate", "internal/journal", "internal/outside", "internal/plan", "internal/rules",
@@ -74,7 +74,7 @@ func edges() map[string][]string {
 		},
 		"resources":       {"flytoml/lint", "flytoml/render", "internal/fly", "internal/rules", "internal/plan", "flytoml/machine", "internal/roots", "internal/deploy/deployed", "internal/outside"},
 		"prompts":         {"internal/fly", "flytoml", "internal/rules", "internal/plan", "internal/deploy/drift", "internal/outside"},
-		"internal/server": {"internal/call", "tools", "resources", "prompts", "internal/gate", "internal/loopback", "internal/outside", "internal/slot"},
+		"internal/server": {"internal/call", "internal/plan", "tools", "resources", "prompts", "internal/gate", "internal/loopback", "internal/outside", "internal/slot"},
 
 		// The emulated platform shares no type of Fly's APIs with the product.
 		"flysim/spec":      {},

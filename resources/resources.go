@@ -18,8 +18,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/lint"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/deployed"
-	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
@@ -146,7 +146,7 @@ func variable(request mcp.ReadResourceRequest, name string) string {
 // Other errors here are about the URI or the stored configuration, and contain no
 // values of it.
 func plainError(err error) error {
-	var coded *fly.Error
+	var coded *plan.Problem
 	if errors.As(err, &coded) {
 		if coded.Hint != "" {
 			return fmt.Errorf("%s: %s; %s", coded.Code, coded.Message, coded.Hint)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/columns"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
-	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
@@ -26,12 +24,9 @@ type listInput struct {
 // about whether anything answers the internet, blockers about what keeps the
 // app from working privately.
 type listOutput struct {
-	Status    string          `json:"status" jsonschema:"ok or failed"`
-	Summary   string          `json:"summary"`
-	Code      gate.Code       `json:"code,omitempty"`
-	Retry     gate.Retry      `json:"retry,omitempty"`
-	RetryS    int             `json:"retry_after_s,omitempty"`
-	RequestID string          `json:"request_id,omitempty"`
+	Status  string `json:"status" jsonschema:"ok or failed"`
+	Summary string `json:"summary"`
+	plan.Reason
 	Verdict   rules.Verdict   `json:"verdict,omitempty" jsonschema:"by addresses: public, private, both, unreachable, unknown"`
 	Exposed   rules.Answer    `json:"exposed,omitempty" jsonschema:"does anything answer the internet: yes, no, unknown"`
 	Addresses []listedAddress `json:"addresses,omitempty"`
@@ -62,10 +57,7 @@ func (a *toolset) listIPs() call.Tool {
 		},
 		Read: a.readIPs,
 		Failed: func(summary string, p *plan.Problem) listOutput {
-			return listOutput{
-				Status: "failed", Summary: a.mark(summary), Code: p.Code, Retry: p.Code.Retry(),
-				RetryS: int(math.Ceil(p.RetryAfter.Seconds())), RequestID: p.RequestID, Next: p.NextSteps(),
-			}
+			return listOutput{Status: "failed", Summary: a.mark(summary), Reason: p.Reason(), Next: p.NextSteps()}
 		},
 		Text: listText,
 	}, func(p map[string]*jsonschema.Schema) { appPattern(p) })
@@ -142,15 +134,7 @@ func (a *toolset) next(s rules.Snapshot) []plan.Next {
 func listText(out listOutput) string {
 	var b strings.Builder
 	b.WriteString(out.Summary + "\n")
-	if out.Code != "" {
-		fmt.Fprintf(&b, "code: %s (retry: %s)\n", out.Code, out.Retry)
-	}
-	if out.RetryS > 0 {
-		fmt.Fprintf(&b, "retry after: %d s\n", out.RetryS)
-	}
-	if out.RequestID != "" {
-		fmt.Fprintf(&b, "fly-request-id: %s\n", out.RequestID)
-	}
+	b.WriteString(call.ReasonText(out.Reason))
 	if len(out.Addresses) > 0 {
 		b.WriteString(addressTable(out.Addresses) + "\n")
 	}

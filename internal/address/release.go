@@ -184,7 +184,7 @@ func (r *Releaser) readListening(ctx context.Context, s *rules.Snapshot) {
 // allowed to read them.
 func (r *Releaser) certificates(ctx context.Context, app string) (list []fly.Certificate, known bool, err error) {
 	list, err = r.Fly.Certificates(ctx, app)
-	var coded *fly.Error
+	var coded *plan.Problem
 	if errors.As(err, &coded) && coded.Code == gate.Unauthorized {
 		return nil, false, nil
 	}

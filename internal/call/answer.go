@@ -67,18 +67,9 @@ func (t *changing) respond(out output) *mcp.CallToolResult {
 func envelopeText(r *plan.Result, extra string) string {
 	var b strings.Builder
 	b.WriteString(r.Summary + "\n")
-	if r.Code != "" {
-		fmt.Fprintf(&b, "code: %s (retry: %s", r.Code, r.Retry)
-		if r.RetryAfterS > 0 {
-			fmt.Fprintf(&b, ", in %d s", r.RetryAfterS)
-		}
-		b.WriteString(")\n")
-	}
+	b.WriteString(ReasonText(r.Reason))
 	if r.Run != "" {
 		fmt.Fprintf(&b, "run: %s\n", r.Run)
-	}
-	if r.RequestID != "" {
-		fmt.Fprintf(&b, "fly-request-id: %s\n", r.RequestID)
 	}
 	for _, blocker := range r.Blockers {
 		fmt.Fprintf(&b, "blocker %s: %s", blocker.ID, blocker.What)
@@ -128,6 +119,22 @@ func envelopeText(r *plan.Result, extra string) string {
 	}
 	b.WriteString(NextText(r.Next))
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// ReasonText renders why a call failed, a line each.
+func ReasonText(r plan.Reason) string {
+	var b strings.Builder
+	if r.Code != "" {
+		fmt.Fprintf(&b, "code: %s (retry: %s", r.Code, r.Retry)
+		if r.RetryAfterS > 0 {
+			fmt.Fprintf(&b, ", in %d s", r.RetryAfterS)
+		}
+		b.WriteString(")\n")
+	}
+	if r.RequestID != "" {
+		fmt.Fprintf(&b, "fly-request-id: %s\n", r.RequestID)
+	}
+	return b.String()
 }
 
 // NextText renders what to do next, a line each.
@@ -189,8 +196,8 @@ func (t *changing) reportFailure(p *proposal, problem *plan.Problem) *mcp.CallTo
 // reportBlockers answers a call whose plan must not happen as things are.
 func (t *changing) reportBlockers(p *proposal) *mcp.CallToolResult {
 	r := p.out.Envelope()
-	r.Status, r.App, r.Code, r.Retry = plan.Refused, p.App, gate.Precondition, gate.Precondition.Retry()
-	r.Blockers, r.Next = p.Blockers, p.next
+	r.Set(plan.Refused, gate.Precondition)
+	r.App, r.Blockers, r.Next = p.App, p.Blockers, p.next
 	ids := make([]string, len(r.Blockers))
 	for i, b := range r.Blockers {
 		ids[i] = b.ID

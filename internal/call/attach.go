@@ -76,7 +76,7 @@ func (c *invocation) reportCutOff(run *Run) *mcp.CallToolResult {
 	}
 	out := c.blank()
 	*out.Envelope() = plan.Result{
-		Status: plan.Failed, App: run.App, Run: run.ID, Code: gate.PlatformError, Retry: gate.PlatformError.Retry(),
+		Status: plan.Failed, App: run.App, Run: run.ID, Reason: plan.ReasonFor(gate.PlatformError),
 		Summary: fmt.Sprintf("This call ended while %s was running on %s (%s). This answer does not include "+
 			"what it has changed so far.",
 			run.Tool, run.object(), cmp.Or(run.Progress().String(), "starting")),
@@ -93,7 +93,7 @@ func (c *invocation) reportRunning(run *Run) *mcp.CallToolResult {
 	out := c.blank()
 	r := out.Envelope()
 	*r = plan.Result{
-		Status: plan.Running, App: run.App, Run: run.ID, Retry: gate.RetryNow,
+		Status: plan.Running, App: run.App, Run: run.ID, Reason: plan.Reason{Retry: gate.RetryNow},
 		Summary: fmt.Sprintf("%s is still running on %s (%s). This call started nothing new.", run.Tool,
 			run.object(), cmp.Or(run.Progress().String(), "starting")),
 		Next: []plan.Next{{Who: "agent", Tool: run.Tool,

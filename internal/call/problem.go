@@ -14,18 +14,15 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
-// ProblemOf turns an error into one to answer with. ok is false for an error that nobody
-// outside can act on: it is a bug of ours.
+// ProblemOf returns a problem of the caller's own for an error. ok is false for an error that
+// nobody outside can act on: it is a bug of ours.
 func ProblemOf(err error) (*plan.Problem, bool) {
 	var p *plan.Problem
-	var coded *fly.Error
 	var ambiguous *fly.Ambiguous
 	switch {
 	case errors.As(err, &p):
-		return p, true
-	case errors.As(err, &coded):
-		return &plan.Problem{Code: coded.Code, Message: coded.Message, Hint: coded.Hint,
-			RetryAfter: coded.RetryAfter, RequestID: coded.RequestID}, coded.Code != gate.Internal
+		own := *p // callers add to it
+		return &own, true
 	case errors.As(err, &ambiguous):
 		return &plan.Problem{Code: gate.PlatformError, Message: ambiguous.Error(),
 			Hint: "list_ips and the status resource show the current state"}, true

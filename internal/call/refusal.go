@@ -17,7 +17,8 @@ import (
 // reportRefusal answers a call whose plan the gate did not approve.
 func (t *changing) reportRefusal(p *proposal, o gate.Outcome) *mcp.CallToolResult {
 	r := p.out.Envelope()
-	r.Status, r.App, r.Code, r.Retry = plan.Refused, p.App, o.Code, o.Code.Retry()
+	r.Set(plan.Refused, o.Code)
+	r.App = p.App
 	if o.Kind == gate.NeedsTerminal {
 		p.describe(r, plan.Planned)
 		r.Status, r.Retry = plan.NeedsApproval, gate.RetryAfterPerson

@@ -56,7 +56,7 @@ func (d *Deployer) Apply(ctx context.Context, w Work, grant *gate.Grant, report 
 
 // unreadAddresses says what it means that the addresses could not be read again.
 func unreadAddresses(err error) error {
-	var refused *fly.Error
+	var refused *plan.Problem
 	if !errors.As(err, &refused) {
 		return err
 	}

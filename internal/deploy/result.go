@@ -58,23 +58,23 @@ func reportResult(w Work, report rollout.Report) Result {
 	mismatches := mismatchLines(report)
 	switch {
 	case report.Err != nil:
-		out.fail(plan.Failed, failedCode(report.Err))
+		out.Set(plan.Failed, failedCode(report.Err))
 		out.Summary = fmt.Sprintf("Deploy of %s did not start: %s. No Machine was changed.",
 			out.App, plan.Message(report.Err.Error()))
 		out.Next = callAgain("the same call makes a new plan and asks again")
 	case bad:
 		out.failed(w, tally, failed)
 	case report.Interrupted && report.Stopped: // to begin again is not for an agent to decide
-		out.fail(tally.failedStatus(tally.failed+tally.unclear), gate.Declined)
+		out.Set(tally.failedStatus(tally.failed+tally.unclear), gate.Declined)
 		out.Summary = fmt.Sprintf("Deploy of %s was stopped on request before its last Machine. %s %s",
 			out.App, tally.sentence(), notDone)
 		out.Next = askPerson("", "decides whether to continue: the same deploy call does what is left, and asks again")
 	case report.Interrupted:
-		out.fail(plan.Partial, gate.PlatformError)
+		out.Set(plan.Partial, gate.PlatformError)
 		out.Summary = fmt.Sprintf("Deploy of %s was interrupted: %s %s", out.App, tally.sentence(), notDone)
 		out.Next = callAgain("the same call does what is left")
 	case len(mismatches) > 0:
-		out.fail(plan.Partial, gate.VerifyFailed)
+		out.Set(plan.Partial, gate.VerifyFailed)
 		out.Retry = gate.RetryAfterFix
 		out.Summary = fmt.Sprintf("%s was deployed, but %s. %s", out.App, mismatchSentence(report), notDone)
 		out.Unknown = append(out.Unknown, mismatches...)
@@ -85,11 +85,6 @@ func reportResult(w Work, report rollout.Report) Result {
 		}
 	}
 	return out
-}
-
-// fail sets the status and code of a deploy that did not go as planned.
-func (out *Result) fail(status plan.Status, code gate.Code) {
-	out.Status, out.Code, out.Retry = status, code, code.Retry()
 }
 
 // undo says how to get back to what was.
@@ -181,7 +176,7 @@ func (out *Result) applied(w Work, t outcomes) {
 
 // failed reports a deploy in which a Machine failed.
 func (out *Result) failed(w Work, t outcomes, failed rollout.Outcome) {
-	out.fail(t.failedStatus(t.failed+t.unclear+t.broken), failedCode(failed.Err))
+	out.Set(t.failedStatus(t.failed+t.unclear+t.broken), failedCode(failed.Err))
 	name := "a new Machine of group " + plan.Clean(failed.Group)
 	if failed.ID != "" {
 		name = "Machine " + failed.ID

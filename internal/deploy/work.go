@@ -27,7 +27,7 @@ func (d *Deployer) possible(ctx context.Context, w rollout.Work) (found plan.Fin
 	if err = w.Check(); err == nil {
 		err = w.Allowed(ctx, d.Client)
 	}
-	var refused *fly.Error
+	var refused *plan.Problem
 	if errors.As(err, &refused) && refused.Code == gate.Precondition {
 		found.Block(plan.Blocker{
 			ID: target.StrategyNotPossible, What: refused.Message,

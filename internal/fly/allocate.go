@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 const (
@@ -47,8 +48,8 @@ func (c *Client) AllocateFlycast(
 			return Address{}, err
 		}
 		if network.Organization.ID = organization.ID; organization.ID == "" {
-			return Address{}, newError(gate.PlatformError,
-				"Fly's answer does not hold the id of the organization %s; nothing was changed", organization.Slug)
+			return Address{}, &plan.Problem{Code: gate.PlatformError, Message: "Fly's answer does not hold the id of the organization " +
+				organization.Slug + "; nothing was changed"}
 		}
 	}
 	op := c.writing("allocate_address").onApp(app)
@@ -103,7 +104,7 @@ func (c *Client) ReleaseAddress(ctx context.Context, grant *gate.Grant, app stri
 		return err
 	}
 	if !ip.IsValid() {
-		return newError(gate.InvalidInput, "there is no address to release")
+		return plan.Invalid("there is no address to release")
 	}
 	op := c.writing("release_address").onApp(app)
 	op.thing, op.kind = "address "+ip.String()+" of app "+app, AnAddress

@@ -1,11 +1,14 @@
 package fly
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // Apps are the only apps that a server may work on (--app); empty means every
@@ -21,9 +24,10 @@ type Apps []string
 func (a Apps) Check(app string) error {
 	switch {
 	case !ValidAppName(app):
-		return newError(gate.InvalidInput, "%s is not a valid Fly app name", outside.Quote(app, 70))
+		return plan.Invalid("%s is not a valid Fly app name", outside.Quote(app, 70))
 	case len(a) > 0 && !slices.Contains(a, app):
-		return newError(gate.Blocked, "this server was started only for %s, not for %s", strings.Join(a, ", "), app)
+		return &plan.Problem{Code: gate.Blocked, Message: fmt.Sprintf("this server was started only for %s, not for %s",
+			strings.Join(a, ", "), app)}
 	}
 	return nil
 }
@@ -38,6 +42,9 @@ const (
 	actionOrganization = "organization"
 )
 
+// errNoApp ends an operation that names no app and should: a bug of this package.
+var errNoApp = errors.New("an operation without an app; nothing was sent")
+
 // checkOperation decides whether an operation may be sent, by the app that it names.
 func (a Apps) checkOperation(op *operation) error {
 	switch {
@@ -46,5 +53,5 @@ func (a Apps) checkOperation(op *operation) error {
 	case op.action == actionOrganization, op.action == actionApps && len(a) == 0:
 		return nil
 	}
-	return newError(gate.Internal, "the operation %s names no app; nothing was sent", op.action)
+	return errNoApp
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -20,6 +21,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // Options configure a [Client].
@@ -62,13 +64,13 @@ func New(o Options) (*Client, error) {
 		o.Endpoints = Production()
 	}
 	if err := o.Endpoints.Check(o.Token, o.AllowLoopback); err != nil {
-		return nil, newError(gate.InvalidInput, "%v", err)
+		return nil, plan.Invalid("%v", err)
 	}
 	api, apiErr := parseBase(o.Endpoints.API)
 	machines, flapsErr := parseBase(o.Endpoints.Flaps)
 	uiex, uiexErr := parseBase(o.Endpoints.UIEX)
 	if apiErr != nil || flapsErr != nil || uiexErr != nil {
-		return nil, newError(gate.InvalidInput, "all three base URLs are needed, or none")
+		return nil, plan.Invalid("all three base URLs are needed, or none")
 	}
 	c := &Client{
 		token: o.Token, userAgent: o.UserAgent, timeout: o.Timeout, clock: timeSource{o.Now, o.Sleep},
@@ -98,7 +100,7 @@ func New(o Options) (*Client, error) {
 	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {
-		return nil, &Error{Code: gate.Internal, Message: "cookie jar", Err: err}
+		return nil, fmt.Errorf("cookie jar: %w", err)
 	}
 	c.http = &http.Client{Transport: via, Jar: jar}
 
@@ -116,7 +118,7 @@ func New(o Options) (*Client, error) {
 	})
 	if err != nil {
 		const variable = "FLY_FLAPS_BASE_URL"
-		return nil, &Error{Code: gate.InvalidInput, Message: variable + " is not a URL", Hint: "unset " + variable}
+		return nil, &plan.Problem{Code: gate.InvalidInput, Message: variable + " is not a URL", Hint: "unset " + variable}
 	}
 	return c, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // NewMachine is a Machine to create.
@@ -66,7 +67,7 @@ var region = regexp.MustCompile(`^[a-z]{2,8}$`)
 
 func checkRegion(s string) error {
 	if !region.MatchString(s) {
-		return newError(gate.InvalidInput, "%s is not the code of a region such as iad", quote(s))
+		return plan.Invalid("%s is not the code of a region such as iad", quote(s))
 	}
 	return nil
 }

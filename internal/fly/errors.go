@@ -3,32 +3,10 @@ package fly
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
-
-// Error is a failure that a person or a model can act on. Message is text of our own;
-// words from Fly are quoted and cut in it. It never holds a token or a body.
-type Error struct {
-	Code       gate.Code
-	Message    string
-	Hint       string        // the next tool or command, if there is one
-	Missing    Thing         // for not_found: what was not found, if that is known
-	RequestID  string        // fly-request-id, for Fly's support
-	RetryAfter time.Duration // for rate_limited and busy
-	Err        error         // the cause, for the log
-}
-
-func (e *Error) Error() string { return e.Message }
-
-// Unwrap gives the cause.
-func (e *Error) Unwrap() error { return e.Err }
-
-// newError is an error that has neither a hint nor a cause.
-func newError(code gate.Code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
-}
 
 // Ambiguous is a write whose outcome is unknown: it was sent, and the answer was lost
 // or says nothing about the effect. Read the state to find out.
@@ -49,15 +27,16 @@ func (e *Ambiguous) answer() string {
 // Settled is the same failure without the doubt, for callers that have read the outcome
 // of the write and report it. Its code is platform_error, too.
 func (e *Ambiguous) Settled() error {
-	return &Error{Code: gate.PlatformError, Message: e.answer(), Err: e}
+	return &plan.Problem{Code: gate.PlatformError, Message: e.answer(), Err: e}
 }
 
 // Unwrap gives the cause.
 func (e *Ambiguous) Unwrap() error { return e.Cause }
 
-// CodeOf is the code of an error of this package: internal for any other.
+// CodeOf returns the code of an error: internal for one that is neither a [*plan.Problem]
+// nor an [*Ambiguous].
 func CodeOf(err error) gate.Code {
-	var coded *Error
+	var coded *plan.Problem
 	var ambiguous *Ambiguous
 	switch {
 	case err == nil:

@@ -14,6 +14,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // ErrNotSent is wrapped by the errors of requests that were certainly not sent.
@@ -23,17 +24,19 @@ var ErrNotSent = errors.New("the request was not sent")
 // has room, or not the host that it must be on. The code is precondition.
 var ErrNoCapacity = errors.New("no host has room")
 
-// explain turns an error of the transport or of GraphQL into an [*Error] or an
+// explain turns an error of the transport or of GraphQL into an [*plan.Problem] or an
 // [*Ambiguous].
 func (op *operation) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	var coded *Error
+	var coded *plan.Problem
 	var ambiguous *Ambiguous
 	var failed *failure
 	var refused gqlerror.List
 	switch {
+	case errors.Is(err, errNoApp):
+		return errNoApp
 	case errors.As(err, &coded):
 		return coded
 	case errors.As(err, &ambiguous):
@@ -57,7 +60,7 @@ func (op *operation) unreadable(cause error) error {
 }
 
 func (op *operation) explainFailure(f *failure) error {
-	var e *Error
+	var e *plan.Problem
 	switch {
 	case f.limited:
 		e = op.error(gate.RateLimited, "held back: Fly allows no more requests of this kind for now", "", ErrNotSent)
@@ -87,7 +90,7 @@ func (op *operation) explainFailure(f *failure) error {
 }
 
 // byStatus maps an HTTP status of the Machines API, or of GraphQL's front.
-func (op *operation) byStatus(status int, text string) *Error {
+func (op *operation) byStatus(status int, text string) *plan.Problem {
 	lower := strings.ToLower(text)
 	if op.write && noRoom.MatchString(lower) {
 		return op.error(gate.Precondition, "no host has room for "+op.subject(), text, ErrNoCapacity)
@@ -190,20 +193,20 @@ func (op *operation) subject() string {
 	return "the account"
 }
 
-func (op *operation) unauthorized(text string) *Error {
+func (op *operation) unauthorized(text string) *plan.Problem {
 	e := op.error(gate.Unauthorized, "the access token does not allow this for "+op.subject(), text, nil)
 	e.Hint = tokenHint(op.app)
 	return e
 }
 
-func (op *operation) error(code gate.Code, message, text string, cause error) *Error {
+func (op *operation) error(code gate.Code, message, text string, cause error) *plan.Problem {
 	if text = op.quote(text); text != "" {
 		message += ": Fly says " + text
 	}
 	if op.write && isRefusal(code) {
 		message += "; nothing was changed"
 	}
-	return &Error{Code: code, Message: message, RequestID: plain(op.mask(op.requestID), 64), Err: cause}
+	return &plan.Problem{Code: code, Message: message, RequestID: plain(op.mask(op.requestID), 64), Err: cause}
 }
 
 // isRefusal reports whether the code says that a write was refused.
@@ -216,12 +219,12 @@ func isRefusal(code gate.Code) bool {
 	return false
 }
 
-func noToken(token Token, app string) *Error {
+func noToken(token Token, app string) *plan.Problem {
 	message := "no access token is set"
 	if why := token.Missing(); why != "" {
 		message += ": " + why
 	}
-	return &Error{Code: gate.Unauthorized, Message: message, Hint: tokenHint(app)}
+	return &plan.Problem{Code: gate.Unauthorized, Message: message, Hint: tokenHint(app)}
 }
 
 func tokenHint(app string) string {

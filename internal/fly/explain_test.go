@@ -14,6 +14,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // TestSecretsStayOut lets a platform repeat what it was sent in its errors.
@@ -80,7 +81,7 @@ func TestEchoedToken(t *testing.T) {
 	t.Cleanup(server.Close)
 	client, _ := testClient(t, server.URL)
 	_, err := client.Machines(t.Context(), "shop-api")
-	e, ok := err.(*Error)
+	e, ok := err.(*plan.Problem)
 	if !ok {
 		t.Fatalf("got %v", err)
 	}

@@ -2,10 +2,12 @@ package fly
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"regexp"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // The methods of a Machine's state spend the verb of their name with the Machine's
@@ -62,8 +64,7 @@ func (c *Client) changeState(
 		return err
 	}
 	if lease != nil && !lease.isOf(app, id) {
-		return newError(gate.Internal,
-			"%s of Machine %s with the lease of another Machine; nothing was changed", change.action, id)
+		return fmt.Errorf("%s of Machine %s with the lease of another Machine; nothing was changed", change.action, id)
 	}
 	op := c.writing(change.action).onMachine(app, id)
 	op.stateful = true
@@ -88,7 +89,7 @@ func (c *Client) SetMachineMetadata(ctx context.Context, grant *gate.Grant, app,
 		return err
 	}
 	if !metadataKey.MatchString(key) {
-		return newError(gate.InvalidInput, "%s is not a valid metadata key", quote(key))
+		return plan.Invalid("%s is not a valid metadata key", quote(key))
 	}
 	op := c.writing("set_metadata").onMachine(app, id)
 	op.stateful = true

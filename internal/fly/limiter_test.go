@@ -16,6 +16,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 func TestLimiter(t *testing.T) {
@@ -72,7 +73,7 @@ func TestLimiter(t *testing.T) {
 	list("d")
 	before = clock.slept()
 	_, err := client.Machines(ctx, "d")
-	var coded *Error
+	var coded *plan.Problem
 	if !errors.As(err, &coded) || coded.Code != gate.RateLimited || coded.RetryAfter <= time.Second {
 		t.Errorf("a wait past the deadline: got %v, want rate_limited with the time", err)
 	}

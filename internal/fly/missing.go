@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // Thing is a kind of thing that Fly did not find.
@@ -33,14 +34,14 @@ const (
 	Something      Thing = "something" // Fly names it by a word that this program does not know
 )
 
-// Missing is what was not found; empty if the error does not say, or has another code
-// than not_found.
+// Error makes a thing the cause of the error that says that it was not found.
+func (t Thing) Error() string { return "not found: " + string(t) }
+
+// Missing returns what was not found; empty if the error does not say.
 func Missing(err error) Thing {
-	var coded *Error
-	if errors.As(err, &coded) && coded.Code == gate.NotFound {
-		return coded.Missing
-	}
-	return ""
+	var thing Thing
+	errors.As(err, &thing)
+	return thing
 }
 
 // missingNames are Fly's words for a thing, in lower case and without spaces.
@@ -102,7 +103,7 @@ var unknownRoute = regexp.MustCompile(`(?i)page not found|no such route|route no
 
 // notFound is the error for an answer that something was not found: what Fly names, or
 // else what the operation is about.
-func (op *operation) notFound(text string) *Error {
+func (op *operation) notFound(text string) *plan.Problem {
 	if unknownRoute.MatchString(text) {
 		return op.error(gate.PlatformError, "the API does not know this request; check the base URL", text, nil)
 	}
@@ -110,8 +111,8 @@ func (op *operation) notFound(text string) *Error {
 	if thing == "" {
 		thing = op.about()
 	}
-	e := op.error(gate.NotFound, op.missing(thing), text, nil)
-	e.Missing, e.Hint = thing, op.missingHint(thing)
+	e := op.error(gate.NotFound, op.missing(thing), text, thing)
+	e.Hint = op.missingHint(thing)
 	return e
 }
 

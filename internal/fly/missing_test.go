@@ -7,6 +7,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 func TestMissingThing(t *testing.T) {
@@ -131,7 +132,7 @@ func TestReleaseOfAnAppOutOfSight(t *testing.T) {
 	}
 	p.AddApp("fresh", "personal", "")
 	_, err := client.Release(t.Context(), "fresh")
-	var coded *Error
+	var coded *plan.Problem
 	if Missing(err) != ARelease || !errors.As(err, &coded) || coded.Code != gate.NotFound {
 		t.Errorf("got %q: %v", Missing(err), err)
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // operation is what the transport has to know about a request. Whether it is a
@@ -61,7 +61,7 @@ func (op *operation) check() error {
 		return err
 	}
 	if op.scope == onMachine && !machineID.MatchString(op.machine) {
-		return newError(gate.InvalidInput, "%s is not the id of a Machine", quote(op.machine))
+		return plan.Invalid("%s is not the id of a Machine", quote(op.machine))
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 var orgSlug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
@@ -99,7 +99,7 @@ func (c *Client) AppNames(ctx context.Context) ([]string, error) {
 func (c *Client) Organization(ctx context.Context, slug string) (Organization, error) {
 	op := c.reading(actionOrganization, brisk())
 	if !orgSlug.MatchString(slug) {
-		return Organization{}, newError(gate.InvalidInput, "%s is not the slug of an organization", op.quote(slug))
+		return Organization{}, plan.Invalid("%s is not the slug of an organization", op.quote(slug))
 	}
 	op.thing, op.kind = "organization "+slug, AnOrganization
 	variables := struct {

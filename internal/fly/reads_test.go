@@ -15,6 +15,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // lines are addresses in short.
@@ -292,7 +293,7 @@ func TestTokens(t *testing.T) {
 	p.ResetCalls()
 	for name, read := range appReads() {
 		err := read(t.Context(), as(""), "shop-api")
-		var coded *Error
+		var coded *plan.Problem
 		if !errors.As(err, &coded) || coded.Code != gate.Unauthorized ||
 			!strings.Contains(coded.Hint, "fly tokens create deploy -a shop-api -x 24h") ||
 			!strings.Contains(coded.Hint, "FLY_API_TOKEN") {

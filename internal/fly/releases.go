@@ -6,12 +6,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // ReleaseStatus is the progress of a release. Fly knows more words than these.
@@ -115,10 +117,8 @@ func currentRelease(app string) func([]byte) (Release, error) {
 }
 
 // noRelease is the error for an app that is there and has no release to give.
-func (op *operation) noRelease(message string) *Error {
-	e := op.error(gate.NotFound, message, "", nil)
-	e.Missing = ARelease
-	return e
+func (op *operation) noRelease(message string) *plan.Problem {
+	return op.error(gate.NotFound, message, "", ARelease)
 }
 
 // Releases lists the app's newest releases, at most limit, the newest first. One
@@ -220,8 +220,7 @@ func (c *Client) CreateRelease(
 	}
 	definition, err := decodeDefinition(release.Definition)
 	if err != nil || definition == nil || !releaseStrategy.MatchString(release.Strategy) {
-		return Release{}, newError(gate.InvalidInput,
-			"a release needs a strategy and a definition that is a JSON object; nothing was changed")
+		return Release{}, plan.Invalid("a release needs a strategy and a definition that is a JSON object; nothing was changed")
 	}
 	op := c.writing("create_release").onApp(app)
 	body := struct {
@@ -269,8 +268,7 @@ func (c *Client) UpdateRelease(
 		return err
 	}
 	if release.app != app || !releaseID.MatchString(release.ID) {
-		return newError(gate.Internal,
-			"update of a release that may belong to another app than %s; nothing was changed", app)
+		return fmt.Errorf("update of a release that may belong to another app than %s; nothing was changed", app)
 	}
 	op := c.writing("update_release").onApp(app)
 	op.thing, op.kind = "release "+release.ID+" of app "+app, ARelease

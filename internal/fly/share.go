@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/slot"
 )
 
@@ -113,7 +114,7 @@ func share[T any](
 	}
 	s.leave(key, a)
 	if left != nil {
-		return none, &Error{Code: gate.PlatformError, Message: "the call was canceled before Fly answered", Err: left}
+		return none, &plan.Problem{Code: gate.PlatformError, Message: "the call was canceled before Fly answered", Err: left}
 	}
 	if a.err != nil {
 		return none, ownError(a.err)
@@ -169,7 +170,7 @@ func (s *Shared) leave(key readKey, a *sharedRead) {
 
 // ownError is a copy of an error that goes to several callers.
 func ownError(err error) error {
-	var coded *Error
+	var coded *plan.Problem
 	if errors.As(err, &coded) {
 		own := *coded
 		return &own

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // requests is how many requests reached the platform.
@@ -127,7 +128,7 @@ func TestShareErrors(t *testing.T) {
 	if _, err := look.Machines(t.Context(), "legacy-api"); err != nil {
 		t.Errorf("the next reader gets %v", err)
 	}
-	one := &Error{Code: gate.NotFound, Message: "it"}
+	one := &plan.Problem{Code: gate.NotFound, Message: "it"}
 	if got := ownError(one); got == error(one) || got.Error() != "it" {
 		t.Errorf("got the same error %p", got)
 	}

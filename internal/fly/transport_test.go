@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 const noReleases = `{"data":{"app":{"releasesUnprocessed":{"nodes":[]}}}}`
@@ -95,7 +96,7 @@ func TestReadsAreRepeatedForPassingReasons(t *testing.T) {
 				if got := clock.slept(); got < test.slept || got > test.slept*2 && test.code == "" {
 					t.Errorf("slept %v, want about %v", got, test.slept)
 				}
-				var coded *Error
+				var coded *plan.Problem
 				if errors.As(err, &coded) && coded.RetryAfter != test.retryAfter {
 					t.Errorf("retry after %v, want %v", coded.RetryAfter, test.retryAfter)
 				}
@@ -181,7 +182,7 @@ func TestAnswersAreLimited(t *testing.T) {
 			}))
 			defer server.Close()
 			client, _ := testClient(t, server.URL)
-			var coded *Error
+			var coded *plan.Problem
 			if err := read(t.Context(), client); !errors.As(err, &coded) || !errors.Is(coded.Err, errTooLarge) {
 				t.Errorf("got %v, want %v", err, errTooLarge)
 			}

@@ -3,6 +3,7 @@ package fly
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
@@ -72,12 +73,10 @@ func (c *Client) UpdateMachine(ctx context.Context, grant *gate.Grant, app strin
 		return Machine{}, err
 	}
 	if !update.Lease.isOf(app, update.ID) {
-		return Machine{}, newError(gate.Internal,
-			"update of Machine %s without its lease; nothing was changed", update.ID)
+		return Machine{}, fmt.Errorf("update of Machine %s without its lease; nothing was changed", update.ID)
 	}
 	if update.CurrentInstance == "" {
-		return Machine{}, newError(gate.Internal,
-			"update of Machine %s without its current instance; nothing was changed", update.ID)
+		return Machine{}, fmt.Errorf("update of Machine %s without its current instance; nothing was changed", update.ID)
 	}
 	op := c.writing("update").onMachine(app, update.ID)
 	op.secrets = append(op.secrets, update.Lease.nonce)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // Volume is a disk of an app. It stays in its region, on its host.
@@ -81,11 +82,10 @@ func (c *Client) CreateVolume(ctx context.Context, grant *gate.Grant, app string
 		return Volume{}, err
 	}
 	if !volumeName.MatchString(volume.Name) {
-		return Volume{}, newError(gate.InvalidInput,
-			"%s is not a valid volume name: at most 30 characters of a-z, 0-9 and _", quote(volume.Name))
+		return Volume{}, plan.Invalid("%s is not a valid volume name: at most 30 characters of a-z, 0-9 and _", quote(volume.Name))
 	}
 	if volume.SizeGB < 0 {
-		return Volume{}, newError(gate.InvalidInput, "the size of volume %s is negative", volume.Name)
+		return Volume{}, plan.Invalid("the size of volume %s is negative", volume.Name)
 	}
 	op := c.writing("create_volume").onApp(app)
 	op.stateful = true

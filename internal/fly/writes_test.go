@@ -12,6 +12,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // write is one way to change something. prepare does what has to come before
@@ -188,7 +189,7 @@ func TestWritesAreSentOnce(t *testing.T) {
 					want = test.want
 				}
 				var unknown *Ambiguous
-				var coded *Error
+				var coded *plan.Problem
 				switch {
 				case want == ambiguous:
 					if !errors.As(err, &unknown) || errors.As(err, &coded) {

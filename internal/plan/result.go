@@ -28,25 +28,22 @@ const (
 // included. Empty fields are left out of the JSON, never null; status, summary
 // and next are always there.
 type Result struct {
-	Status      Status         `json:"status" jsonschema:"applied, nothing_to_do, needs_approval, running, partial, refused or failed"`
-	Summary     string         `json:"summary"`
-	App         string         `json:"app,omitempty"`
-	Code        gate.Code      `json:"code,omitempty"`
-	Retry       gate.Retry     `json:"retry,omitempty" jsonschema:"now, after_wait, after_fix, after_person or never"`
-	RetryAfterS int            `json:"retry_after_s,omitempty"`
-	RequestID   string         `json:"request_id,omitempty"`
-	Run         string         `json:"run,omitempty" jsonschema:"while running: for deploy_status"`
-	Blockers    []Blocker      `json:"blockers,omitempty"`
-	Plan        *Summary       `json:"plan,omitempty"`
-	Steps       []Record       `json:"steps,omitempty"`
-	Omitted     int            `json:"omitted,omitempty"`
-	Approval    *ApprovalState `json:"approval,omitempty"`
-	Verified    []string       `json:"verified,omitempty" jsonschema:"read back after the write"`
-	Assumed     []string       `json:"assumed,omitempty"`
-	Unknown     []string       `json:"unknown,omitempty"`
-	Reach       []string       `json:"reach,omitempty" jsonschema:"how callers reach the app now; nothing if they cannot"`
-	Undo        []string       `json:"undo,omitempty"`
-	Next        []Next         `json:"next" jsonschema:"what to do now, in order; empty: nothing is left"`
+	Status  Status `json:"status" jsonschema:"applied, nothing_to_do, needs_approval, running, partial, refused or failed"`
+	Summary string `json:"summary"`
+	App     string `json:"app,omitempty"`
+	Reason
+	Run      string         `json:"run,omitempty" jsonschema:"while running: for deploy_status"`
+	Blockers []Blocker      `json:"blockers,omitempty"`
+	Plan     *Summary       `json:"plan,omitempty"`
+	Steps    []Record       `json:"steps,omitempty"`
+	Omitted  int            `json:"omitted,omitempty"`
+	Approval *ApprovalState `json:"approval,omitempty"`
+	Verified []string       `json:"verified,omitempty" jsonschema:"read back after the write"`
+	Assumed  []string       `json:"assumed,omitempty"`
+	Unknown  []string       `json:"unknown,omitempty"`
+	Reach    []string       `json:"reach,omitempty" jsonschema:"how callers reach the app now; nothing if they cannot"`
+	Undo     []string       `json:"undo,omitempty"`
+	Next     []Next         `json:"next" jsonschema:"what to do now, in order; empty: nothing is left"`
 }
 
 // Envelope returns the result itself: outputs of tools embed a Result, and are filled and read

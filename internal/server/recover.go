@@ -11,6 +11,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // logPanic logs a panic and returns its id in the log. A client is told only the id:
@@ -30,17 +31,6 @@ func internalMessage(id string) string {
 	return "internal error; the server's log has the details under " + id
 }
 
-// internalResult is the result of a tool call that panicked. Its text and its
-// structured half are both complete, because clients show the model only one.
-type internalResult struct {
-	Status    string     `json:"status"`
-	Summary   string     `json:"summary"`
-	Code      gate.Code  `json:"code"`
-	Retry     gate.Retry `json:"retry"`
-	RequestID string     `json:"request_id"`
-	Next      []string   `json:"next"`
-}
-
 func recoverTools(log *slog.Logger) mcpserver.ToolHandlerMiddleware {
 	return func(next mcpserver.ToolHandlerFunc) mcpserver.ToolHandlerFunc {
 		return func(ctx context.Context, request mcp.CallToolRequest) (result *mcp.CallToolResult, err error) {
@@ -52,13 +42,10 @@ func recoverTools(log *slog.Logger) mcpserver.ToolHandlerMiddleware {
 				id := logPanic(ctx, log, "tool "+request.Params.Name, value)
 				summary := "The server failed: " + internalMessage(id) +
 					". It may have changed something before that: read the state first."
-				result, err = mcp.NewToolResultStructured(internalResult{
-					Status:    "failed",
-					Summary:   summary,
-					Code:      gate.Internal,
-					Retry:     gate.Internal.Retry(),
-					RequestID: id,
-					Next:      []string{},
+				reason := plan.ReasonFor(gate.Internal)
+				reason.RequestID = id
+				result, err = mcp.NewToolResultStructured(plan.Result{
+					Status: plan.Failed, Summary: summary, Reason: reason, Next: []plan.Next{},
 				}, summary), nil
 				result.IsError = true
 			}()

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // pipes is a client's end of a stdio session, as bytes.
@@ -371,7 +373,7 @@ func TestStdioPanic(t *testing.T) {
 			}
 			var result struct {
 				IsError           bool
-				StructuredContent internalResult
+				StructuredContent plan.Result
 			}
 			if err := json.Unmarshal(m.Result, &result); err != nil {
 				t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // Reader reads what an app was deployed with.
@@ -44,7 +45,7 @@ func Read(ctx context.Context, client Reader, app string, values render.Values) 
 		launched, leftOut = adopted(machines)
 	}
 	if len(launched) == 0 {
-		return nil, &fly.Error{
+		return nil, &plan.Problem{
 			Code:    gate.Precondition,
 			Message: fmt.Sprintf("%s has no release with a stored configuration and no Machine that tells what it runs", app),
 			Hint:    "give path or content of its fly.toml",

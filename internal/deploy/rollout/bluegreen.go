@@ -10,6 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // ReplacesKey is the metadata key under which a green Machine has the id of the one that it
@@ -154,7 +155,7 @@ func (w Work) routeSteps(c Change) []Step {
 // see [Work.Allowed].
 func (w Work) checkBlueGreen() error {
 	refuse := func(message, hint string) error {
-		return &fly.Error{Code: gate.Precondition, Message: message, Hint: hint}
+		return &plan.Problem{Code: gate.Precondition, Message: message, Hint: hint}
 	}
 	checks, images := 0, make(map[string][]string)
 	parts := w.assignments()
@@ -171,7 +172,7 @@ func (w Work) checkBlueGreen() error {
 				`use strategy "rolling"`)
 		}
 		if _, err := withLabels(c.After, map[string]string{ReplacesKey: c.Before.ID}); err != nil {
-			return &fly.Error{
+			return &plan.Problem{
 				Code: gate.InvalidInput, Err: err,
 				Message: "the configuration of Machine " + c.Before.ID + " cannot be given to another",
 			}
@@ -200,7 +201,7 @@ func (w Work) checkBlueGreen() error {
 }
 
 // Allowed asks Fly whether it allows the strategy for the app. If not, the error is a
-// *fly.Error with code precondition, in flyctl's words. A run asks again first.
+// *plan.Problem with code precondition, in flyctl's words. A run asks again first.
 func (w Work) Allowed(ctx context.Context, client strategyChecker) error {
 	if w.Strategy != BlueGreen || len(w.withRole(RoleBlue)) == 0 {
 		return nil
@@ -210,7 +211,7 @@ func (w Work) Allowed(ctx context.Context, client strategyChecker) error {
 		return fmt.Errorf("ask whether bluegreen is possible: %w", err)
 	}
 	if !can {
-		return &fly.Error{
+		return &plan.Problem{
 			Code: gate.Precondition, Message: "app can't undergo bluegreen deployment due to org limits",
 			Hint: `use strategy "rolling", or have the limit of the organization raised`,
 		}

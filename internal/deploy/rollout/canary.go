@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
-	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // canaries are one extra Machine for each group in which something changes, like
@@ -59,7 +59,7 @@ func canaryConfig(config machine.Config) (machine.Config, error) {
 func (w Work) checkCanary() error {
 	for _, c := range w.withRole("") {
 		if hasMounts(c.After) || hasMounts(c.Before.Config) {
-			return &fly.Error{
+			return &plan.Problem{
 				Code: gate.Precondition,
 				Message: "error canary deployment strategy is not supported when using mounted volumes: group " +
 					c.Group + " has one",
@@ -67,7 +67,7 @@ func (w Work) checkCanary() error {
 			}
 		}
 		if _, err := canaryConfig(c.After); err != nil {
-			return &fly.Error{
+			return &plan.Problem{
 				Code: gate.InvalidInput, Err: err,
 				Message: "the configuration of Machine " + c.Before.ID + " cannot be given to a canary",
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // Lists show a new Machine or volume late: a lost answer is settled by this many
@@ -80,7 +81,7 @@ func (r *run) readExisting(ctx context.Context, j *job) error {
 	defer r.mu.Unlock()
 	if sole {
 		if i := slices.IndexFunc(machines, func(m fly.Machine) bool { return r.isRival(m, j) }); i >= 0 {
-			return &fly.Error{Code: gate.Stale, Message: "group " + j.out.Group + " has a Machine meanwhile: " + machines[i].ID}
+			return &plan.Problem{Code: gate.Stale, Message: "group " + j.out.Group + " has a Machine meanwhile: " + machines[i].ID}
 		}
 	}
 	if r.known[""] { // what is new since may be of this run
@@ -171,7 +172,7 @@ func (r *run) mount(ctx context.Context, j *job) error {
 	j.out.Volume = id
 	var entries []map[string]json.RawMessage
 	if err := json.Unmarshal(j.config.Raw("mounts"), &entries); err != nil || len(entries) == 0 {
-		return &fly.Error{Code: gate.InvalidInput, Message: "a new Machine has a volume, and no mount for it", Err: err}
+		return &plan.Problem{Code: gate.InvalidInput, Message: "a new Machine has a volume, and no mount for it", Err: err}
 	}
 	name, err := json.Marshal(id)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // proxyTime is how long Fly Proxy is given to learn which Machines it routes to,
@@ -135,7 +136,7 @@ func (x *exchange) takeBlue(ctx context.Context, j *job) error {
 		var live fly.Machine
 		live, err = x.readPlanned(context.WithoutCancel(ctx), j.change.Before)
 		if err == nil && live.Cordoned != j.change.Before.Cordoned {
-			err = &fly.Error{Code: gate.Stale, Message: "Machine " + j.out.ID + " was cordoned or uncordoned meanwhile"}
+			err = &plan.Problem{Code: gate.Stale, Message: "Machine " + j.out.ID + " was cordoned or uncordoned meanwhile"}
 		}
 		j.wasRunning = isRunning(live.State)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 const (
@@ -53,7 +54,7 @@ func (r *run) lease(ctx context.Context, j *job, id string) (*heldLease, error) 
 	lease, err := r.Client.LeaseMachine(whole, r.grant, r.work.App, id, leaseTTL, func(refusal error) error {
 		doing, wait := "waiting for the lease", step
 		step = min(2*step, leaseStep)
-		var coded *fly.Error
+		var coded *plan.Problem
 		if errors.As(refusal, &coded) && coded.RetryAfter > 0 {
 			wait = coded.RetryAfter
 		}

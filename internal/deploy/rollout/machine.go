@@ -7,6 +7,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // turn takes one Machine all the way: lease, update or creation, proof, and what
@@ -89,7 +90,7 @@ func (r *run) readPlanned(ctx context.Context, before fly.Machine) (fly.Machine,
 		return fly.Machine{}, fmt.Errorf("read it under the lease: %w", err)
 	}
 	if live.InstanceID != before.InstanceID {
-		return fly.Machine{}, &fly.Error{Code: gate.Stale, Message: "Machine " + before.ID + " has changed meanwhile"}
+		return fly.Machine{}, &plan.Problem{Code: gate.Stale, Message: "Machine " + before.ID + " has changed meanwhile"}
 	}
 	return live, nil
 }

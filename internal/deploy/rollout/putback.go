@@ -10,6 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // putAllBack undoes what the run has done, the last first: group beside group,
@@ -66,7 +67,7 @@ func (r *run) putBack(ctx context.Context, j *job) {
 			out.State = Unchanged // another client changed it
 			return
 		case j.instance != "" && j.instance != live.InstanceID:
-			broken(&fly.Error{Code: gate.Stale, Message: "Machine " + out.ID + " was changed by another client " +
+			broken(&plan.Problem{Code: gate.Stale, Message: "Machine " + out.ID + " was changed by another client " +
 				"in the meantime, and was left that way"})
 			return
 		}

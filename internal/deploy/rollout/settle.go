@@ -8,6 +8,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // What reading may show of an update whose answer was lost or says too little.
@@ -62,7 +63,7 @@ func (r *run) settle(ctx context.Context, update fly.Update, was string, lost *f
 // neverArrived is the error of an update once a later reading shows that it did nothing.
 func neverArrived(err error) error {
 	var lost *fly.Ambiguous
-	var coded *fly.Error
+	var coded *plan.Problem
 	switch {
 	case !errors.Is(err, errUnsettled):
 		return err

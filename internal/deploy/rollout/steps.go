@@ -6,6 +6,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // closeTries is how often a release's status is sent, as flyctl does.
@@ -108,9 +109,9 @@ func (c Create) machine() fly.NewMachine {
 }
 
 // Check names what makes the work impossible, before anybody is asked: an
-// *fly.Error with code invalid_input or precondition.
+// *plan.Problem with code invalid_input or precondition.
 func (w Work) Check() error {
-	refuse := func(code gate.Code, message string) error { return &fly.Error{Code: code, Message: message} }
+	refuse := func(code gate.Code, message string) error { return &plan.Problem{Code: code, Message: message} }
 	switch w.Strategy {
 	case Rolling, Immediate, Canary, BlueGreen:
 	default:
