@@ -17,7 +17,9 @@ const module = "github.com/flycast-mcp/flycast-mcp/"
 func edges() map[string][]string {
 	return map[string][]string{
 		"internal/disk":                {},
-		"internal/flytest":             {}, // for tests
+		"internal/flytest":             {}, // for tests, as are the other packages named ...test
+		"internal/call/calltest":       {"internal/call", "internal/flytest", "internal/gate", "internal/journal/journaltest", "internal/plan"},
+		"internal/journal/journaltest": {"internal/journal"},
 		"internal/gate":                {"internal/disk", "internal/outside"},
 		"flytoml/machine":              {},
 		"internal/journal":             {"internal/disk"},
@@ -98,7 +100,7 @@ func edges() map[string][]string {
 func owners() map[string][]string {
 	return map[string][]string{
 		"github.com/superfly/fly-go":      {"internal/fly"},
-		"github.com/mark3labs/mcp-go":     {"internal/server", "internal/call", "tools", "resources", "prompts", "internal/demo", "cmd/flycast-mcp", "bench/bare"},
+		"github.com/mark3labs/mcp-go":     {"internal/server", "internal/call", "internal/call/calltest", "tools", "resources", "prompts", "internal/demo", "cmd/flycast-mcp", "bench/bare"},
 		"github.com/graph-gophers":        {"flysim"},
 		"github.com/spf13/cobra":          {"cmd/flycast-mcp", "cmd/flysim", "internal/cli"},
 		"filippo.io/age":                  {"internal/gate"},

@@ -10,17 +10,30 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/call/calltest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
+// callServer is a server with one changing tool, and the tools that show and stop its runs.
+type callServer struct {
+	*calltest.Server
+	tools *toolset
+}
+
+func newCallServer(t *testing.T, clock *calltest.Clock, state, policy string) *callServer {
+	t.Helper()
+	s := calltest.NewServer(t, clock, state, policy)
+	return &callServer{s, newToolset(Deps{Deps: s.Deps})}
+}
+
 // status is one call of deploy_status: both halves of its answer.
-func (w *testServer) status(t *testing.T, ctx context.Context, arguments map[string]any) (statusOutput, string) {
+func (w *callServer) status(t *testing.T, ctx context.Context, arguments map[string]any) (statusOutput, string) {
 	t.Helper()
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = deployStatusName, arguments
-	result, err := w.deployStatus().Call(ctx, request)
+	result, err := w.tools.deployStatus().Call(ctx, request)
 	if err != nil || result.IsError {
 		t.Fatalf("%v, %+v", err, result)
 	}
@@ -38,31 +51,33 @@ func (w *testServer) status(t *testing.T, ctx context.Context, arguments map[str
 // TestDeployStatus: a client that gave up finds its deploy again, at work and
 // after it; nobody else does.
 func TestDeployStatus(t *testing.T) {
-	clock := newTestClock()
-	w := newTestServer(t, clock, t.TempDir(), deployByItself)
+	clock := calltest.NewClock()
+	w := newCallServer(t, clock, t.TempDir(), calltest.DeployByItself)
 	w.Hold = 0
 	release := make(chan struct{})
-	w.onApply = func() { <-release }
-	tool := w.tool(deployName, call.Restarts)
-	if out, _ := w.status(t, t.Context(), shopAPI()); out.Status != "not_found" {
+	w.OnApply = func() { <-release }
+	tool := w.Tool(deployName, call.Restarts)
+	if out, _ := w.status(t, t.Context(), calltest.ShopAPI()); out.Status != "not_found" {
 		t.Errorf("before it began: %+v", out)
 	}
-	started := serve(t.Context(), tool, shopAPI())
-	expect(t, started, plan.Running, "")
-	if started.Run == "" || len(started.Next) != 2 || started.Next[1].Tool != deployStatusName || started.Next[1].Arguments.Run != started.Run {
+	started := calltest.Serve(t.Context(), tool, calltest.ShopAPI())
+	calltest.Expect(t, started, plan.Running, "")
+	if started.Run == "" || len(started.Next) != 2 || started.Next[1].Tool != deployStatusName ||
+		started.Next[1].Arguments.Run != started.Run {
 		t.Errorf("run %q, next %+v", started.Run, started.Next)
 	}
-	if !strings.Contains(started.text, started.Run) {
-		t.Errorf("the text lacks the run: %s", started.text)
+	if !strings.Contains(started.Text, started.Run) {
+		t.Errorf("the text lacks the run: %s", started.Text)
 	}
 	clock.Advance(90 * time.Second)
 	named := map[string]any{"app": "shop-api", "run": started.Run}
-	for _, arguments := range []map[string]any{named, shopAPI()} {
+	for _, arguments := range []map[string]any{named, calltest.ShopAPI()} {
 		out, text := w.status(t, t.Context(), arguments)
 		for out.Phase == "starting" { // it is about to say what it does
 			out, text = w.status(t, t.Context(), arguments)
 		}
-		if out.Status != "running" || out.Run != started.Run || out.Phase != "working" || out.Done != 1 || out.Of != 2 || out.Seconds != 90 || out.Result != nil {
+		if out.Status != "running" || out.Run != started.Run || out.Phase != "working" || out.Done != 1 ||
+			out.Of != 2 || out.Seconds != 90 || out.Result != nil {
 			t.Errorf("at work: %+v", out)
 		}
 		if !strings.Contains(text, "1 of 2 done, 90 s") || !strings.Contains(text, started.Run) {
@@ -77,7 +92,8 @@ func TestDeployStatus(t *testing.T) {
 		"another app":    {t.Context(), map[string]any{"app": "legacy-api", "run": started.Run}},
 		"another caller": {call.WithCaller(t.Context(), call.Caller{ID: "somebody"}), named},
 	} {
-		if out, _ := w.status(t, lost.ctx, lost.arguments); out.Status != "not_found" || out.Phase != "" || out.Result != nil {
+		if out, _ := w.status(t, lost.ctx, lost.arguments); out.Status != "not_found" || out.Phase != "" ||
+			out.Result != nil {
 			t.Errorf("%s: %+v", name, out)
 		}
 	}
@@ -87,19 +103,22 @@ func TestDeployStatus(t *testing.T) {
 	}
 	for range 2 {
 		out, text := w.status(t, t.Context(), named)
-		if out.Status != "done" || out.Result["status"] != "applied" || !strings.Contains(out.Summary, "Worked.") || !strings.Contains(text, "Worked.") {
+		if out.Status != "done" || out.Result["status"] != "applied" ||
+			!strings.Contains(out.Summary, "Worked.") || !strings.Contains(text, "Worked.") {
 			t.Errorf("done: %+v, %s", out, text)
 		}
 	}
-	if got := serve(t.Context(), tool, shopAPI()); got.Status != plan.Applied || w.did() != "[0]" {
-		t.Errorf("the identical call got %s %q, did %s", got.Status, got.Summary, w.did())
+	if got := calltest.Serve(t.Context(), tool, calltest.ShopAPI()); got.Status != plan.Applied || w.Applied() != "[0]" {
+		t.Errorf("the identical call got %s %q, did %s", got.Status, got.Summary, w.Applied())
 	}
 	clock.Advance(31 * time.Minute)
-	if out, _ := w.status(t, t.Context(), named); out.Status != "done" || out.Result != nil || !strings.Contains(out.Summary, ": applied. Its result is no longer kept") || out.Next[0].Tool != "list_ips" {
+	if out, _ := w.status(t, t.Context(), named); out.Status != "done" || out.Result != nil ||
+		!strings.Contains(out.Summary, ": applied. Its result is no longer kept") || out.Next[0].Tool != "list_ips" {
 		t.Errorf("later: %+v", out)
 	}
 	clock.Advance(3 * time.Hour)
-	w.Record(journal.Entry{Event: journal.Started, Tool: "allocate_flycast", App: "legacy-api"}) // entries make the journal forget
+	// entries make the journal forget
+	w.Record(journal.Entry{Event: journal.Started, Tool: "allocate_flycast", App: "legacy-api"})
 	if out, _ := w.status(t, t.Context(), named); out.Status != "not_found" {
 		t.Errorf("much later: %+v", out)
 	}
@@ -107,17 +126,18 @@ func TestDeployStatus(t *testing.T) {
 
 // TestDeployStatusOfAnotherTool: it is about deploys alone.
 func TestDeployStatusOfAnotherTool(t *testing.T) {
-	w := newTestServer(t, newTestClock(), t.TempDir(), "")
+	w := newCallServer(t, calltest.NewClock(), t.TempDir(), "")
 	w.Hold = 0
 	release := make(chan struct{})
 	defer close(release)
-	w.onApply = func() { <-release }
-	got := serve(t.Context(), w.tool("allocate_flycast", call.Additive), shopAPI())
-	expect(t, got, plan.Running, gate.Code(""))
+	w.OnApply = func() { <-release }
+	got := calltest.Serve(t.Context(), w.Tool("allocate_flycast", call.Additive),
+		calltest.ShopAPI())
+	calltest.Expect(t, got, plan.Running, gate.Code(""))
 	if len(got.Next) != 1 {
 		t.Errorf("next %+v", got.Next)
 	}
-	if out, _ := w.status(t, t.Context(), shopAPI()); out.Status != "not_found" {
+	if out, _ := w.status(t, t.Context(), calltest.ShopAPI()); out.Status != "not_found" {
 		t.Errorf("got %+v", out)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/call/calltest"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
@@ -17,11 +18,11 @@ import (
 )
 
 // stop is one call of deploy_stop.
-func (w *testServer) stop(t *testing.T, ctx context.Context, arguments map[string]any) stopOutput {
+func (w *callServer) stop(t *testing.T, ctx context.Context, arguments map[string]any) stopOutput {
 	t.Helper()
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = deployStopName, arguments
-	result, err := w.deployStop().Call(ctx, request)
+	result, err := w.tools.deployStop().Call(ctx, request)
 	if err != nil || result.IsError {
 		t.Fatalf("%v, %+v", err, result)
 	}
@@ -42,16 +43,16 @@ func (w *testServer) stop(t *testing.T, ctx context.Context, arguments map[strin
 // TestDeployStopCall: whoever may name the app stops its deploy; nothing else is
 // stopped, and the journal has who it was.
 func TestDeployStopCall(t *testing.T) {
-	w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
+	w := newCallServer(t, calltest.NewClock(), t.TempDir(), calltest.DeployByItself)
 	w.Hold = 0
 	release := make(chan struct{})
-	w.onApply = func() { <-release }
+	w.OnApply = func() { <-release }
 	other := call.WithCaller(t.Context(), call.Caller{ID: "somebody"})
-	if got := w.stop(t, other, shopAPI()); got.Status != "not_found" {
+	if got := w.stop(t, other, calltest.ShopAPI()); got.Status != "not_found" {
 		t.Errorf("before it began: %+v", got)
 	}
-	started := serve(t.Context(), w.tool(deployName, call.Restarts), shopAPI())
-	expect(t, started, plan.Running, "")
+	started := calltest.Serve(t.Context(), w.Tool(deployName, call.Restarts), calltest.ShopAPI())
+	calltest.Expect(t, started, plan.Running, "")
 	at := w.Runs.Holder("shop-api")
 	for name, arguments := range map[string]map[string]any{
 		"another app": {"app": "legacy-api"}, "another run": {"app": "shop-api", "run": "run_0"},
@@ -71,7 +72,8 @@ func TestDeployStopCall(t *testing.T) {
 	default:
 		t.Error("the engine is not told")
 	}
-	if out, text := w.status(t, t.Context(), shopAPI()); !strings.Contains(out.Phase, "stopping") || !strings.Contains(text, "asked to stop") {
+	if out, text := w.status(t, t.Context(), calltest.ShopAPI()); !strings.Contains(out.Phase, "stopping") ||
+		!strings.Contains(text, "asked to stop") {
 		t.Errorf("status: %+v, %s", out, text)
 	}
 	var who []string
@@ -87,20 +89,22 @@ func TestDeployStopCall(t *testing.T) {
 	if err := w.Runs.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.stop(t, t.Context(), shopAPI()); got.Status != "not_found" {
+	if got := w.stop(t, t.Context(), calltest.ShopAPI()); got.Status != "not_found" {
 		t.Errorf("after its end: %+v", got)
 	}
 }
 
 // TestDeployStopLeavesOthers: what is no deploy is not stopped.
 func TestDeployStopLeavesOthers(t *testing.T) {
-	w := newTestServer(t, newTestClock(), t.TempDir(), "")
+	w := newCallServer(t, calltest.NewClock(), t.TempDir(), "")
 	w.Hold = 0
 	release := make(chan struct{})
 	defer close(release)
-	w.onApply = func() { <-release }
-	expect(t, serve(t.Context(), w.tool("allocate_flycast", call.Additive), shopAPI()), plan.Running, "")
-	if got := w.stop(t, t.Context(), shopAPI()); got.Status != "not_found" || w.Runs.Holder("shop-api").IsStopping() {
+	w.OnApply = func() { <-release }
+	calltest.Expect(t, calltest.Serve(t.Context(), w.Tool("allocate_flycast", call.Additive),
+		calltest.ShopAPI()), plan.Running, "")
+	if got := w.stop(t, t.Context(), calltest.ShopAPI()); got.Status != "not_found" ||
+		w.Runs.Holder("shop-api").IsStopping() {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -125,11 +129,13 @@ func TestDeployStopped(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.Inject(flysim.Fault{Operation: "machine.update", Before: func(*flysim.Platform) { at.Stop() }})
-			out, err := b.apply(b.planOf(deployInput{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), OnFailure: string(on)}))
+			out, err := b.apply(b.planOf(deployInput{Content: b.file("min_machines_running = 0",
+				"min_machines_running = 1"), OnFailure: string(on)}))
 			if err != nil || out.Status != want.status || out.Code != gate.Declined || out.Retry != gate.RetryNever {
 				t.Errorf("%s: got %s %s %s, %v", on, out.Status, out.Code, out.Retry, err)
 			}
-			if !strings.Contains(out.Summary, "was stopped on request before its last Machine. "+want.summary) || out.Next[0].Who != "person" {
+			if !strings.Contains(out.Summary, "was stopped on request before its last Machine. "+want.summary) ||
+				out.Next[0].Who != "person" {
 				t.Errorf("%s: got %q, next %+v", on, out.Summary, out.Next)
 			}
 			if status := b.Releases(b.app)[0].Status; status != "interrupted" {
@@ -143,26 +149,29 @@ func TestDeployStopped(t *testing.T) {
 // TestCutCall: a call that is ended while its run is at work gets a result that
 // says so, and no protocol error.
 func TestCutCall(t *testing.T) {
-	w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
+	w := newCallServer(t, calltest.NewClock(), t.TempDir(), calltest.DeployByItself)
 	ctx, cancel := context.WithCancel(t.Context())
 	release := make(chan struct{})
-	w.onApply = func() {
+	w.OnApply = func() {
 		cancel() // as a server that is told to end does
 		<-release
 	}
 	var request mcp.CallToolRequest
-	request.Params.Name, request.Params.Arguments = deployName, shopAPI()
-	result, err := w.tool(deployName, call.Restarts).Call(ctx, request)
+	request.Params.Name, request.Params.Arguments = deployName, calltest.ShopAPI()
+	result, err := w.Tool(deployName, call.Restarts).Call(ctx, request)
 	if err != nil || !result.IsError {
 		t.Fatalf("got %+v, %v", result, err)
 	}
-	got := result.StructuredContent.(*workOutput)
-	if got.Status != plan.Failed || got.Code != gate.PlatformError || got.Run == "" || !strings.Contains(got.Summary, "ended while deploy was running on shop-api") || len(got.Unknown) != 1 {
+	got := result.StructuredContent.(*calltest.Output)
+	if got.Status != plan.Failed || got.Code != gate.PlatformError || got.Run == "" ||
+		!strings.Contains(got.Summary, "ended while deploy was running on shop-api") || len(got.Unknown) != 1 {
 		t.Errorf("got %+v", got)
 	}
 	close(release)
-	expect(t, serve(t.Context(), w.tool(deployName, call.Restarts), shopAPI()), plan.Applied, "") // the run went on
-	if w.did() != "[0]" {
-		t.Errorf("did %s", w.did())
+	// the run went on
+	calltest.Expect(t, calltest.Serve(t.Context(), w.Tool(deployName, call.Restarts), calltest.ShopAPI()),
+		plan.Applied, "")
+	if w.Applied() != "[0]" {
+		t.Errorf("did %s", w.Applied())
 	}
 }

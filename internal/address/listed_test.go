@@ -3,23 +3,18 @@ package address
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal/journaltest"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
 // TestReleasedBefore checks that what was released before is left out, by the journal's index,
 // and that a call that is cancelled does not go on.
 func TestReleasedBefore(t *testing.T) {
-	book, err := journal.Open(filepath.Join(t.TempDir(), "journal.jsonl"), time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer book.Close()
+	book := journaltest.Open(t, t.TempDir(), time.Now)
 	if err := book.Append(releaseEntry("shop-api", "203.0.113.7")); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package call
+package call_test
 
 import (
 	"encoding/json"
@@ -6,18 +6,20 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/call/calltest"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // What a run leaves behind is handed out as copies that nobody can change for
 // anybody else.
 func TestAnswersAreCopies(t *testing.T) {
-	w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
+	w := calltest.NewServer(t, calltest.NewClock(), t.TempDir(), calltest.DeployByItself)
 	w.Hold = 0
 	release := make(chan struct{})
-	w.onApply = func() { <-release }
-	tool := w.tool("deploy", Restarts)
-	expect(t, serve(t.Context(), tool, shopAPI()), plan.Running, "")
+	w.OnApply = func() { <-release }
+	tool := w.Tool("deploy", call.Restarts)
+	calltest.Expect(t, calltest.Serve(t.Context(), tool, calltest.ShopAPI()), plan.Running, "")
 	at := w.Runs.Holder("shop-api")
 	close(release)
 	if err := w.Runs.Wait(t.Context()); err != nil {
@@ -28,7 +30,7 @@ func TestAnswersAreCopies(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		answer := at.answer()
+		answer := at.Answer()
 		if got, err := json.Marshal(answer); err != nil || string(got) != string(before) {
 			t.Fatalf("got %s, %v, want %s", got, err, before)
 		}

@@ -79,7 +79,8 @@ func callHandler(ctx context.Context, t *testing.T, session mcpserver.ClientSess
 }
 
 func modernMeta(capabilities string) string {
-	return `{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":` + capabilities + `}`
+	return `{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":` +
+		capabilities + `}`
 }
 
 func TestCanElicit(t *testing.T) {

@@ -1,26 +1,21 @@
-package call
+package call_test
 
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal/journaltest"
 )
 
-// bookOf opens a state folder's journal as another process would.
-func bookOf(t *testing.T, state string, now func() time.Time) Ledger {
+// openLedger opens a state folder's journal as another process would.
+func openLedger(t *testing.T, state string, now func() time.Time) call.Ledger {
 	t.Helper()
-	book, err := journal.Open(filepath.Join(state, "journal.jsonl"), now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { book.Close() })
-	return Ledger{Journal: book}
+	return call.Ledger{Journal: journaltest.Open(t, state, now)}
 }
 
 // A cap is a cap among all processes that share a state folder: counting and
@@ -29,7 +24,7 @@ func TestCapAmongProcesses(t *testing.T) {
 	const rounds, most, each = 30, 2, 4
 	now := func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 	state := t.TempDir()
-	ledgers := []Ledger{bookOf(t, state, now), bookOf(t, state, now)}
+	ledgers := []call.Ledger{openLedger(t, state, now), openLedger(t, state, now)}
 	for round := range rounds {
 		rule := fmt.Sprintf("rule %d", round)
 		var all sync.WaitGroup
@@ -62,7 +57,7 @@ func TestCapAmongProcesses(t *testing.T) {
 func TestNonceAmongProcesses(t *testing.T) {
 	now := func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 	state := t.TempDir()
-	ledgers := []Ledger{bookOf(t, state, now), bookOf(t, state, now)}
+	ledgers := []call.Ledger{openLedger(t, state, now), openLedger(t, state, now)}
 	for round := range 20 {
 		var all sync.WaitGroup
 		granted := make(chan struct{}, 4)
@@ -90,7 +85,7 @@ func TestNoAmongProcesses(t *testing.T) {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	now := func() time.Time { return at }
 	state := t.TempDir()
-	one, two := bookOf(t, state, now), bookOf(t, state, now)
+	one, two := openLedger(t, state, now), openLedger(t, state, now)
 	if err := one.Deny(gate.Denial{Tool: "deploy", App: "shop-api", Digest: "d", Caller: "local",
 		Reason: "not on a Friday"}); err != nil {
 		t.Fatal(err)
@@ -99,7 +94,7 @@ func TestNoAmongProcesses(t *testing.T) {
 		return gate.Use{Nonce: nonce, Expires: at.Add(time.Hour), Asked: asked, Tool: "deploy",
 			App: "shop-api", Digest: digest}
 	}
-	for name, l := range map[string]Ledger{"this": one, "another": two, "a new": bookOf(t, state, now)} {
+	for name, l := range map[string]call.Ledger{"this": one, "another": two, "a new": openLedger(t, state, now)} {
 		no, ok, err := l.LastDenial("deploy", "shop-api", "d")
 		if err != nil || !ok || no.Caller != "local" || no.Reason != "not on a Friday" || !no.At.Equal(at) {
 			t.Errorf("%s process: got %+v, %v, %v", name, no, ok, err)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // reports runs a handler with a progress token, or without, and gives back the
@@ -112,5 +114,19 @@ func TestHeartbeat(t *testing.T) {
 	}
 	if len(got) != len(want) {
 		t.Errorf("got %d notifications, want %d", len(got), len(want))
+	}
+}
+
+// A call that leaves takes no progress from those that still wait.
+func TestEveryWatcherIsTold(t *testing.T) {
+	at := &Run{watchers: make(map[*Progress]struct{})}
+	gone, here, too := &Progress{done: true}, &Progress{done: true}, &Progress{done: true}
+	for _, p := range []*Progress{here, too, gone} {
+		at.watch(p)
+	}
+	at.unwatch(gone)
+	at.report(plan.Progress{Done: 3, Of: 5, Doing: "working"})
+	if gone.step != 0 || here.step != 3 || too.step != 3 {
+		t.Errorf("told %v, %v and %v", gone.step, here.step, too.step)
 	}
 }

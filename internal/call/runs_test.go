@@ -1,87 +1,83 @@
-package call
+package call_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/call/calltest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-func TestLockNamesOnlyApps(t *testing.T) {
-	dir := t.TempDir()
-	for _, app := range []string{"", "..", "../x", "a/b", "A", "a\x00b"} {
-		if f, err := lockApp(dir, app); err == nil {
-			f.Close()
-			t.Errorf("locked %q", app)
-		}
-	}
-}
-
 // Where no lock can be had, only what needs no approval is done.
 func TestNoLocks(t *testing.T) {
-	w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
-	if err := os.WriteFile(w.Runs.locks, nil, 0o600); err != nil {
+	state := t.TempDir()
+	w := calltest.NewServer(t, calltest.NewClock(), state, calltest.DeployByItself)
+	if err := os.WriteFile(filepath.Join(state, "locks"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, serve(t.Context(), w.tool("allocate_flycast", Additive), shopAPI()), plan.Applied, "")
-	expect(t, serve(t.Context(), w.tool("deploy", Restarts), shopAPI()), plan.Failed, gate.Internal)
-	if got := w.did(); got != "[0]" {
+	calltest.Expect(t, calltest.Serve(t.Context(), w.Tool("allocate_flycast", call.Additive),
+		calltest.ShopAPI()), plan.Applied, "")
+	calltest.Expect(t, calltest.Serve(t.Context(), w.Tool("deploy", call.Restarts), calltest.ShopAPI()),
+		plan.Failed, gate.Internal)
+	if got := w.Applied(); got != "[0]" {
 		t.Errorf("did %s", got)
 	}
 }
 
 // What moved between the decision and the run is seen before anything is used up.
 func TestPlanHoldsWhenTheRunBegins(t *testing.T) {
-	w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
-	w.onPlan = func(_ context.Context, nth int, _ *plan.Proposal[int, workOutput]) error {
+	w := calltest.NewServer(t, calltest.NewClock(), t.TempDir(), calltest.DeployByItself)
+	w.OnPlan = func(_ context.Context, nth int, _ *plan.Proposal[int, calltest.Output]) error {
 		if nth == 1 {
-			w.set(7) // somebody's run came and went after the plan
+			w.Set(7) // somebody's run came and went after the plan
 		}
 		return nil
 	}
-	expect(t, serve(t.Context(), w.tool("deploy", Restarts), shopAPI()), plan.Applied, "")
-	if got := w.did(); got != "[7]" {
+	calltest.Expect(t, calltest.Serve(t.Context(), w.Tool("deploy", call.Restarts), calltest.ShopAPI()), plan.Applied, "")
+	if got := w.Applied(); got != "[7]" {
 		t.Errorf("applied to %s, want to the state as it was", got)
 	}
 }
 
 // A person's yes counts for what he was shown.
 func TestDriftAfterTheDecision(t *testing.T) {
-	w := newTestServer(t, newTestClock(), t.TempDir(), "")
-	tool := w.tool("deploy", Restarts)
-	asked := serve(t.Context(), tool, shopAPI())
-	expect(t, asked, plan.NeedsApproval, gate.Unavailable)
-	waiting, err := w.requests.ListWaiting()
+	w := calltest.NewServer(t, calltest.NewClock(), t.TempDir(), "")
+	tool := w.Tool("deploy", call.Restarts)
+	asked := calltest.Serve(t.Context(), tool, calltest.ShopAPI())
+	calltest.Expect(t, asked, plan.NeedsApproval, gate.Unavailable)
+	waiting, err := w.Requests.ListWaiting()
 	if err != nil || len(waiting) != 1 {
 		t.Fatal(waiting, err)
 	}
-	code, err := w.key.Sign(waiting[0].Statement(waiting[0].Digest)).Code()
+	code, err := w.Key.Sign(waiting[0].Statement(waiting[0].Digest)).Code()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.requests.Answer(waiting[0].Ticket, gate.ApprovalAnswer{Approved: true, Code: code}); err != nil {
+	if err := w.Requests.Answer(waiting[0].Ticket, gate.ApprovalAnswer{Approved: true, Code: code}); err != nil {
 		t.Fatal(err)
 	}
-	w.onPlan = func(_ context.Context, nth int, _ *plan.Proposal[int, workOutput]) error {
+	w.OnPlan = func(_ context.Context, nth int, _ *plan.Proposal[int, calltest.Output]) error {
 		if nth == 2 {
-			w.set(7)
+			w.Set(7)
 		}
 		return nil
 	}
-	got := serve(t.Context(), tool, shopAPI())
-	expect(t, got, plan.NeedsApproval, gate.Stale)
+	got := calltest.Serve(t.Context(), tool, calltest.ShopAPI())
+	calltest.Expect(t, got, plan.NeedsApproval, gate.Stale)
 	if got.Approval == nil || got.Approval.Ticket == asked.Approval.Ticket {
 		t.Errorf("want a new question, got %+v", got.Approval)
 	}
-	if w.did() != "[]" || w.Runs.Holder("shop-api") != nil {
-		t.Errorf("did %s, busy %v", w.did(), w.Runs.Holder("shop-api"))
+	if w.Applied() != "[]" || w.Runs.Holder("shop-api") != nil {
+		t.Errorf("did %s, busy %v", w.Applied(), w.Runs.Holder("shop-api"))
 	}
 }
 
@@ -93,45 +89,47 @@ func TestSecondLook(t *testing.T) {
 	session, end := context.WithCancelCause(t.Context())
 	tests := map[string]struct {
 		ctx    context.Context
-		look   func(nth int, p *plan.Proposal[int, workOutput]) error
+		look   func(nth int, p *plan.Proposal[int, calltest.Output]) error
 		status plan.Status
 		code   gate.Code
 		err    error
 		panics bool
 	}{
-		"done already": {look: func(_ int, p *plan.Proposal[int, workOutput]) error {
+		"done already": {look: func(_ int, p *plan.Proposal[int, calltest.Output]) error {
 			p.Plan.Steps = nil
 			return nil
 		}, status: plan.NothingToDo},
-		"blocked now": {look: func(_ int, p *plan.Proposal[int, workOutput]) error {
+		"blocked now": {look: func(_ int, p *plan.Proposal[int, calltest.Output]) error {
 			p.Plan.Steps, p.Plan.Blockers = nil, []plan.Blocker{{ID: "no_flycast"}}
 			return nil
 		}, status: plan.Refused, code: gate.Precondition},
-		"unreadable now": {look: func(int, *plan.Proposal[int, workOutput]) error {
+		"unreadable now": {look: func(int, *plan.Proposal[int, calltest.Output]) error {
 			return &plan.Problem{Code: gate.PlatformError, Message: "down"}
 		}, status: plan.Failed, code: gate.PlatformError},
-		"never the same": {look: func(nth int, p *plan.Proposal[int, workOutput]) error {
+		"never the same": {look: func(nth int, p *plan.Proposal[int, calltest.Output]) error {
 			p.Plan.Fact("nth", fmt.Sprint(nth))
 			return nil
 		}, status: plan.Refused, code: gate.Stale},
-		"client left": {ctx: cancelled, look: func(int, *plan.Proposal[int, workOutput]) error {
+		"client left": {ctx: cancelled, look: func(int, *plan.Proposal[int, calltest.Output]) error {
 			cancel()
 			return nil
 		}, err: context.Canceled},
-		"server stops": {ctx: WithStop(t.Context(), stopping), look: func(int, *plan.Proposal[int, workOutput]) error {
-			stop(ErrStopping)
-			return nil
-		}, status: plan.Refused, code: gate.Busy},
-		"session ended": {ctx: WithStop(t.Context(), session), look: func(int, *plan.Proposal[int, workOutput]) error {
-			end(ErrSessionEnded)
-			return nil
-		}, status: plan.Refused, code: gate.Busy},
-		"panic": {look: func(int, *plan.Proposal[int, workOutput]) error { panic("of a plan") }, panics: true},
+		"server stops": {ctx: call.WithStop(t.Context(), stopping),
+			look: func(int, *plan.Proposal[int, calltest.Output]) error {
+				stop(call.ErrStopping)
+				return nil
+			}, status: plan.Refused, code: gate.Busy},
+		"session ended": {ctx: call.WithStop(t.Context(), session),
+			look: func(int, *plan.Proposal[int, calltest.Output]) error {
+				end(call.ErrSessionEnded)
+				return nil
+			}, status: plan.Refused, code: gate.Busy},
+		"panic": {look: func(int, *plan.Proposal[int, calltest.Output]) error { panic("of a plan") }, panics: true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
-			w.onPlan = func(_ context.Context, nth int, p *plan.Proposal[int, workOutput]) error {
+			w := calltest.NewServer(t, calltest.NewClock(), t.TempDir(), calltest.DeployByItself)
+			w.OnPlan = func(_ context.Context, nth int, p *plan.Proposal[int, calltest.Output]) error {
 				if nth == 1 {
 					return nil
 				}
@@ -150,24 +148,25 @@ func TestSecondLook(t *testing.T) {
 						t.Errorf("panic: %v", v)
 					}
 				}()
-				got := serve(ctx, w.tool("deploy", Restarts), shopAPI())
+				got := calltest.Serve(ctx, w.Tool("deploy", call.Restarts), calltest.ShopAPI())
 				if test.err == nil {
-					expect(t, got, test.status, test.code)
-				} else if !errors.Is(got.err, test.err) {
-					t.Errorf("got error %v, want %v", got.err, test.err)
+					calltest.Expect(t, got, test.status, test.code)
+				} else if !errors.Is(got.Err, test.err) {
+					t.Errorf("got error %v, want %v", got.Err, test.err)
 				}
 			}()
 			if err := w.Runs.Wait(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if w.did() != "[]" {
-				t.Errorf("did %s", w.did())
+			if w.Applied() != "[]" {
+				t.Errorf("did %s", w.Applied())
 			}
 			if n, err := w.Journal.CountUses("rule 1", time.Time{}); n != 0 || err != nil {
 				t.Errorf("%d approvals used up, %v", n, err)
 			}
-			w.onPlan = nil
-			expect(t, serve(t.Context(), w.tool("deploy", Restarts), shopAPI()), plan.Applied, "")
+			w.OnPlan = nil
+			calltest.Expect(t, calltest.Serve(t.Context(), w.Tool("deploy", call.Restarts), calltest.ShopAPI()),
+				plan.Applied, "")
 			if n, err := w.Journal.CountUses("rule 1", time.Time{}); n != 1 || err != nil {
 				t.Errorf("%d approvals used up by the next call, %v", n, err)
 			}
@@ -183,31 +182,31 @@ func TestEarlierResult(t *testing.T) {
 		did   string
 	}{"soon": {time.Minute, "[0]"}, "late": {3 * time.Minute, "[0 1]"}} {
 		t.Run(name, func(t *testing.T) {
-			clock := newTestClock()
-			w := newTestServer(t, clock, t.TempDir(), deployByItself)
+			clock := calltest.NewClock()
+			w := calltest.NewServer(t, clock, t.TempDir(), calltest.DeployByItself)
 			w.Hold = 0
 			release := make(chan struct{})
-			w.onApply = func() { <-release }
-			tool := w.tool("deploy", Restarts)
-			expect(t, serve(t.Context(), tool, shopAPI()), plan.Running, "")
+			w.OnApply = func() { <-release }
+			tool := w.Tool("deploy", call.Restarts)
+			calltest.Expect(t, calltest.Serve(t.Context(), tool, calltest.ShopAPI()), plan.Running, "")
 			close(release)
 			if err := w.Runs.Wait(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			clock.Advance(test.later)
-			w.set(1)
+			w.Set(1)
 			w.Hold = time.Minute
-			got := serve(t.Context(), w.tool("deploy", Restarts), shopAPI())
-			expect(t, got, plan.Applied, "")
+			got := calltest.Serve(t.Context(), w.Tool("deploy", call.Restarts), calltest.ShopAPI())
+			calltest.Expect(t, got, plan.Applied, "")
 			want := "[sandbox] Worked."
 			if name == "soon" {
 				want = "[sandbox] Result of the run that ended at 2026-11-22T12:00:00Z; this call did nothing. Worked."
 			}
-			if got.Summary != want || !strings.HasPrefix(got.text, want+"\n") {
-				t.Errorf("got %q and %q, want %q", got.Summary, got.text, want)
+			if got.Summary != want || !strings.HasPrefix(got.Text, want+"\n") {
+				t.Errorf("got %q and %q, want %q", got.Summary, got.Text, want)
 			}
-			if w.did() != test.did {
-				t.Errorf("did %s, want %s", w.did(), test.did)
+			if w.Applied() != test.did {
+				t.Errorf("did %s, want %s", w.Applied(), test.did)
 			}
 		})
 	}
@@ -218,51 +217,51 @@ func TestEarlierResult(t *testing.T) {
 func TestIdenticalCallsAttach(t *testing.T) {
 	for _, test := range []struct {
 		tool   string
-		effect Effect
-	}{{"deploy", Restarts}, {"allocate_flycast", Additive}, {"patch_services", Local}} {
+		effect call.Effect
+	}{{"deploy", call.Restarts}, {"allocate_flycast", call.Additive}, {"patch_services", call.Local}} {
 		t.Run(test.tool, func(t *testing.T) {
-			clock := newTestClock()
-			w := newTestServer(t, clock, t.TempDir(), deployByItself)
+			clock := calltest.NewClock()
+			w := calltest.NewServer(t, clock, t.TempDir(), calltest.DeployByItself)
 			planning, goOn, atWork, finish := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
 			release := sync.OnceFunc(func() { close(finish) })
 			defer release()
-			w.onPlan = func(_ context.Context, nth int, _ *plan.Proposal[int, workOutput]) error {
+			w.OnPlan = func(_ context.Context, nth int, _ *plan.Proposal[int, calltest.Output]) error {
 				if nth == 1 {
 					close(planning)
 					<-goOn
 				}
 				return nil
 			}
-			w.onApply = func() {
+			w.OnApply = func() {
 				close(atWork)
 				<-finish
 			}
-			tool := w.tool(test.tool, test.effect)
-			answers := make(chan served, 3)
-			call := func() { answers <- serve(t.Context(), tool, shopAPI()) }
-			go call() // plans, and is overtaken
+			tool := w.Tool(test.tool, test.effect)
+			answers := make(chan calltest.Reply, 3)
+			ask := func() { answers <- calltest.Serve(t.Context(), tool, calltest.ShopAPI()) }
+			go ask() // plans, and is overtaken
 			<-planning
-			go call() // takes the app
+			go ask() // takes the app
 			<-atWork
-			<-clock.waiting
-			go call() // finds it taken at once
-			<-clock.waiting
+			<-clock.Waiting
+			go ask() // finds it taken at once
+			<-clock.Waiting
 			close(goOn)
 			select {
-			case <-clock.waiting:
+			case <-clock.Waiting:
 			case got := <-answers:
 				t.Fatalf("an identical call ended with %s %s", got.Code, got.Summary)
 			}
 			release()
 			for range 3 {
 				got := <-answers
-				expect(t, got, plan.Applied, "")
+				calltest.Expect(t, got, plan.Applied, "")
 				if got.Summary != "[sandbox] Worked." {
 					t.Errorf("summary %q", got.Summary)
 				}
 			}
-			if w.did() != "[0]" {
-				t.Errorf("did %s, want one run", w.did())
+			if w.Applied() != "[0]" {
+				t.Errorf("did %s, want one run", w.Applied())
 			}
 		})
 	}
@@ -270,39 +269,27 @@ func TestIdenticalCallsAttach(t *testing.T) {
 
 // What a call was made of is no text for an answer.
 func TestRunningTellsNoArguments(t *testing.T) {
-	w := newTestServer(t, newTestClock(), t.TempDir(), "")
+	w := calltest.NewServer(t, calltest.NewClock(), t.TempDir(), "")
 	w.Hold = 0
 	release := make(chan struct{})
-	w.onApply = func() { <-release }
-	got := serve(t.Context(), w.tool("patch_services", Local), map[string]any{"content": "hunter2"})
+	w.OnApply = func() { <-release }
+	got := calltest.Serve(t.Context(), w.Tool("patch_services", call.Local),
+		map[string]any{"content": "hunter2"})
 	close(release)
-	expect(t, got, plan.Running, "")
-	if strings.Contains(got.text+got.Summary+got.App, "hunter2") || strings.Contains(got.text, "\x00") || got.App != "" {
-		t.Errorf("answer: %+v %q", got.Result, got.text)
+	calltest.Expect(t, got, plan.Running, "")
+	if strings.Contains(got.Text+got.Summary+got.App, "hunter2") || strings.Contains(got.Text, "\x00") || got.App != "" {
+		t.Errorf("answer: %+v %q", got.Result, got.Text)
 	}
 	if !strings.Contains(got.Summary, "running on the configuration") {
 		t.Errorf("summary %q", got.Summary)
 	}
 }
 
-// A call that leaves takes no progress from those that still wait.
-func TestEveryWatcherIsTold(t *testing.T) {
-	at := &Run{watchers: make(map[*Progress]struct{})}
-	gone, here, too := &Progress{done: true}, &Progress{done: true}, &Progress{done: true}
-	for _, p := range []*Progress{here, too, gone} {
-		at.watch(p)
-	}
-	at.unwatch(gone)
-	at.report(plan.Progress{Done: 3, Of: 5, Doing: "working"})
-	if gone.step != 0 || here.step != 3 || too.step != 3 {
-		t.Errorf("told %v, %v and %v", gone.step, here.step, too.step)
-	}
-}
-
 func TestDryRunTellsOfThePolicy(t *testing.T) {
-	w := newTestServer(t, newTestClock(), t.TempDir(), deployByItself)
-	got := serve(t.Context(), w.tool("deploy", Restarts), map[string]any{"app": "shop-api", "dry_run": true})
-	expect(t, got, plan.NeedsApproval, "")
+	w := calltest.NewServer(t, calltest.NewClock(), t.TempDir(), calltest.DeployByItself)
+	got := calltest.Serve(t.Context(), w.Tool("deploy", call.Restarts),
+		map[string]any{"app": "shop-api", "dry_run": true})
+	calltest.Expect(t, got, plan.NeedsApproval, "")
 	if len(got.Next) != 1 || !strings.Contains(got.Next[0].Why, "unless a policy approves it") {
 		t.Errorf("next: %+v", got.Next)
 	}
