@@ -67,7 +67,7 @@ func edges() map[string][]string {
 		},
 		"internal/source": {"flytoml/lint", "flytoml/render", "flytoml/syntax", "flytoml", "flytoml/machine", "internal/deploy/deployed", "internal/gate", "internal/outside", "internal/plan", "internal/roots"},
 		"internal/patch": {
-			"flytoml", "flytoml/edit", "flytoml/lint", "flytoml/machine", "flytoml/render", "internal/fly",
+			"flytoml", "flytoml/edit", "flytoml/lint", "flytoml/machine", "internal/fly",
 			"internal/gate", "internal/outside", "internal/plan", "internal/roots", "internal/rules", "internal/source",
 		},
 		"tools": {

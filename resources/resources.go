@@ -90,7 +90,11 @@ func (r Resources) status(ctx context.Context, request mcp.ReadResourceRequest) 
 
 func (r Resources) deployed(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 	app := variable(request, "app")
-	body, err := deployed.Read(ctx, r.Fly, app, render.Masked)
+	config, err := deployed.Read(ctx, r.Fly, app)
+	if err != nil {
+		return nil, plainError(err)
+	}
+	body, err := config(render.Masked)
 	if err != nil {
 		return nil, plainError(err)
 	}

@@ -19,7 +19,11 @@ import (
 // What a deployed configuration is shown as must not come back as one.
 func TestMasksAreNotDeployed(t *testing.T) {
 	w := newSeededServer(t, "[[rule]]\ntools = ['deploy']\ndecision = 'auto'\naccept = ['restart']\n", flysim.Options{})
-	shown, err := deployed.Read(t.Context(), w.toolset.fly, "shop-api", render.Masked)
+	config, err := deployed.Read(t.Context(), w.toolset.fly, "shop-api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := config(render.Masked)
 	if err != nil {
 		t.Fatal(err)
 	}

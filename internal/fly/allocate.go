@@ -48,8 +48,11 @@ func (c *Client) AllocateFlycast(
 			return Address{}, err
 		}
 		if network.Organization.ID = organization.ID; organization.ID == "" {
-			return Address{}, &plan.Problem{Code: gate.PlatformError, Message: "Fly's answer does not hold the id of the organization " +
-				organization.Slug + "; nothing was changed"}
+			return Address{}, &plan.Problem{
+				Code: gate.PlatformError,
+				Message: "Fly's answer does not hold the id of the organization " + organization.Slug +
+					"; nothing was changed",
+			}
 		}
 	}
 	op := c.writing("allocate_address").onApp(app)

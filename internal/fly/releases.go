@@ -220,7 +220,8 @@ func (c *Client) CreateRelease(
 	}
 	definition, err := decodeDefinition(release.Definition)
 	if err != nil || definition == nil || !releaseStrategy.MatchString(release.Strategy) {
-		return Release{}, plan.Invalid("a release needs a strategy and a definition that is a JSON object; nothing was changed")
+		return Release{}, plan.Invalid(
+			"a release needs a strategy and a definition that is a JSON object; nothing was changed")
 	}
 	op := c.writing("create_release").onApp(app)
 	body := struct {

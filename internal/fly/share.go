@@ -114,7 +114,9 @@ func share[T any](
 	}
 	s.leave(key, a)
 	if left != nil {
-		return none, &plan.Problem{Code: gate.PlatformError, Message: "the call was canceled before Fly answered", Err: left}
+		return none, &plan.Problem{
+			Code: gate.PlatformError, Message: "the call was canceled before Fly answered", Err: left,
+		}
 	}
 	if a.err != nil {
 		return none, ownError(a.err)

@@ -82,7 +82,8 @@ func (c *Client) CreateVolume(ctx context.Context, grant *gate.Grant, app string
 		return Volume{}, err
 	}
 	if !volumeName.MatchString(volume.Name) {
-		return Volume{}, plan.Invalid("%s is not a valid volume name: at most 30 characters of a-z, 0-9 and _", quote(volume.Name))
+		return Volume{}, plan.Invalid(
+			"%s is not a valid volume name: at most 30 characters of a-z, 0-9 and _", quote(volume.Name))
 	}
 	if volume.SizeGB < 0 {
 		return Volume{}, plan.Invalid("the size of volume %s is negative", volume.Name)

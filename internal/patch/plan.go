@@ -9,7 +9,6 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/edit"
-	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
@@ -106,10 +105,7 @@ func (e *Editor) read(ctx context.Context, in Input) (f file, err error) {
 	case in.Content != "":
 		f.File, err = source.FromContent(in.Content)
 	case in.App != "":
-		if f.File.File, err = source.Deployed(ctx, e.Client, in.App, render.Shown); err != nil {
-			return file{}, err
-		}
-		f.shown, err = source.Deployed(ctx, e.Client, in.App, render.Masked)
+		f.File.File, f.shown, err = source.Deployed(ctx, e.Client, in.App)
 	default:
 		return file{}, plan.Invalid("give path, content or app")
 	}

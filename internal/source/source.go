@@ -99,22 +99,29 @@ func FromDraft(folders *roots.Roots, draft Draft) (file File, err error) {
 	return file, err
 }
 
-// Deployed reads the configuration that Fly has. With [render.Masked] it is for showing
-// only.
-func Deployed(ctx context.Context, client deployed.Reader, app string, values render.Values) (*flytoml.File, error) {
-	text, err := deployed.Read(ctx, client, app, values)
+// Deployed reads the configuration that Fly has: as it is, and with its secrets masked, which
+// is for showing only.
+func Deployed(ctx context.Context, client deployed.Reader, app string) (file, shown *flytoml.File, err error) {
+	config, err := deployed.Read(ctx, client, app)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	file, err := parse("deployed fly.toml", text)
-	if err != nil || values == render.Masked {
-		return file, err
+	read := func(values render.Values) (*flytoml.File, error) {
+		text, err := config(values)
+		if err != nil {
+			return nil, err
+		}
+		return parse("deployed fly.toml", text)
+	}
+	if file, err = read(render.Shown); err != nil {
+		return nil, nil, err
 	}
 	if p := masked(file); p != nil {
 		p.Hint = "it comes from an earlier deploy: use path or content of the person's own file"
-		return nil, p
+		return nil, nil, p
 	}
-	return file, nil
+	shown, err = read(render.Masked)
+	return file, shown, err
 }
 
 // Parse reads a fly.toml that may be deployed. A file with a mask in place of a value is

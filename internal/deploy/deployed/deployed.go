@@ -19,20 +19,23 @@ type Reader interface {
 	Machines(ctx context.Context, app string) ([]fly.Machine, error)
 }
 
-// Read renders the definition that the app's current release stores; an app
-// without one is read from its Machines. Comments at the top tell which, where
-// the Machines differ from the release, what of them is not in the file, and
-// which Machines did not count. They name keys and Machines, and no values. Where
-// fly deploy made none of the Machines, those made in another way are read.
+// Config is what an app was deployed with. It renders it as a fly.toml: with [render.Masked]
+// no environment value is in the text.
+type Config func(values render.Values) ([]byte, error)
+
+// Read reads the definition that the app's current release stores; an app without one is
+// read from its Machines. Comments at the top of the file say which, where the Machines
+// differ from the release, what of them is not in the file, and which Machines did not
+// count. They name keys and Machines, and no values. Where fly deploy made none of the
+// Machines, those made in another way are read.
 //
-// With [render.Masked] no environment value is in the text. Code precondition
-// if there is neither a definition nor a Machine to read. Machines that cannot be
-// read are an error only where there is no release.
-func Read(ctx context.Context, client Reader, app string, values render.Values) ([]byte, error) {
+// Code precondition if there is neither a definition nor a Machine to read. Machines that
+// cannot be read are an error only where there is no release.
+func Read(ctx context.Context, client Reader, app string) (Config, error) {
 	release, err := client.Release(ctx, app)
 	switch {
 	case err == nil:
-		return fromRelease(ctx, client, app, release, values)
+		return fromRelease(ctx, client, app, release)
 	case fly.Missing(err) != fly.ARelease:
 		return nil, err
 	}
@@ -52,12 +55,14 @@ func Read(ctx context.Context, client Reader, app string, values render.Values) 
 		}
 	}
 	groups, notes := typical(launched)
-	return render.FromMachines(app, "", groups, values, append(notes, leftOut...)...)
+	notes = append(notes, leftOut...)
+	return func(values render.Values) ([]byte, error) {
+		return render.FromMachines(app, "", groups, values, notes...)
+	}, nil
 }
 
-// fromRelease renders a definition with what the Machines make of it.
-func fromRelease(ctx context.Context, client Reader, app string, release fly.Release,
-	values render.Values) ([]byte, error) {
+// fromRelease returns a definition with what the Machines make of it.
+func fromRelease(ctx context.Context, client Reader, app string, release fly.Release) (Config, error) {
 	file, err := flytoml.FromDefinition("fly.toml", release.Definition)
 	if err != nil {
 		return nil, err
@@ -78,5 +83,7 @@ func fromRelease(ctx context.Context, client Reader, app string, release fly.Rel
 	if release.Version > 0 {
 		source = fmt.Sprintf("release %d", release.Version)
 	}
-	return render.Generated(app, source, render.TOML(file, values), notes...), nil
+	return func(values render.Values) ([]byte, error) {
+		return render.Generated(app, source, render.TOML(file, values), notes...), nil
+	}, nil
 }

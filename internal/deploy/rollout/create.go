@@ -81,7 +81,9 @@ func (r *run) readExisting(ctx context.Context, j *job) error {
 	defer r.mu.Unlock()
 	if sole {
 		if i := slices.IndexFunc(machines, func(m fly.Machine) bool { return r.isRival(m, j) }); i >= 0 {
-			return &plan.Problem{Code: gate.Stale, Message: "group " + j.out.Group + " has a Machine meanwhile: " + machines[i].ID}
+			return &plan.Problem{
+				Code: gate.Stale, Message: "group " + j.out.Group + " has a Machine meanwhile: " + machines[i].ID,
+			}
 		}
 	}
 	if r.known[""] { // what is new since may be of this run
@@ -172,7 +174,9 @@ func (r *run) mount(ctx context.Context, j *job) error {
 	j.out.Volume = id
 	var entries []map[string]json.RawMessage
 	if err := json.Unmarshal(j.config.Raw("mounts"), &entries); err != nil || len(entries) == 0 {
-		return &plan.Problem{Code: gate.InvalidInput, Message: "a new Machine has a volume, and no mount for it", Err: err}
+		return &plan.Problem{
+			Code: gate.InvalidInput, Message: "a new Machine has a volume, and no mount for it", Err: err,
+		}
 	}
 	name, err := json.Marshal(id)
 	if err != nil {
