@@ -205,15 +205,7 @@ func (c Config) Label(key string) string {
 // the flyctl that deployed the Machine. Each flyctl writes its own version, and
 // other programs are not flyctl. Metadata that cannot be read stays as it is.
 func (c Config) WithoutFlyctlVersion() Config {
-	var metadata map[string]json.RawMessage
-	if raw := c.Raw("metadata"); raw == nil || json.Unmarshal(raw, &metadata) != nil {
-		return c
-	}
-	if _, ok := metadata[MetadataFlyctlVersion]; !ok {
-		return c
-	}
-	delete(metadata, MetadataFlyctlVersion)
-	without, err := c.With("metadata", metadata)
+	without, err := c.WithoutFields("metadata", MetadataFlyctlVersion)
 	if err != nil {
 		return c
 	}

@@ -52,14 +52,19 @@ func (c Config) Merge(key string, fields map[string]any) (Config, error) {
 	return c.With(key, object)
 }
 
-// WithoutFields removes fields of the object under a key, if there is such an object.
+// WithoutFields removes fields of the object under a key. A configuration that has none of
+// them stays as it is.
 func (c Config) WithoutFields(key string, fields ...string) (Config, error) {
-	if c.Raw(key) == nil {
+	var object map[string]json.RawMessage
+	if err := c.view(key, &object); err != nil {
+		return Config{}, err
+	}
+	had := len(object)
+	for _, field := range fields {
+		delete(object, field)
+	}
+	if len(object) == had {
 		return c, nil
 	}
-	remove := make(map[string]any, len(fields))
-	for _, field := range fields {
-		remove[field] = nil
-	}
-	return c.Merge(key, remove)
+	return c.With(key, object)
 }

@@ -44,7 +44,6 @@ func (m NewMachine) Target() string {
 // withoutStandbyIDs is a configuration with the number of the Machines that it is a
 // standby for in place of their ids.
 func withoutStandbyIDs(config machine.Config) machine.Config {
-	var env map[string]json.RawMessage
 	var list []string
 	if raw := config.Raw("standbys"); raw == nil || json.Unmarshal(raw, &list) != nil || len(list) == 0 {
 		return config
@@ -53,11 +52,7 @@ func withoutStandbyIDs(config machine.Config) machine.Config {
 	if err != nil {
 		return config
 	}
-	if raw := config.Raw("env"); raw == nil || json.Unmarshal(raw, &env) != nil {
-		return counted
-	}
-	delete(env, machine.EnvStandbyFor)
-	if anonymous, err := counted.With("env", env); err == nil {
+	if anonymous, err := counted.WithoutFields("env", machine.EnvStandbyFor); err == nil {
 		return anonymous
 	}
 	return counted

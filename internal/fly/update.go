@@ -2,7 +2,6 @@ package fly
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -42,15 +41,10 @@ func UpdateTarget(id string, config machine.Config) string { return id + "@" + t
 // targetHash is the first half of a configuration's hash, without the metadata that
 // does not count.
 func targetHash(config machine.Config) string {
-	var metadata map[string]json.RawMessage
-	if raw := config.Raw("metadata"); raw != nil && json.Unmarshal(raw, &metadata) == nil {
-		delete(metadata, machine.MetadataReleaseID)
-		delete(metadata, machine.MetadataReleaseVersion)
-		delete(metadata, machine.MetadataFlyctlVersion)
-		delete(metadata, machine.MetadataBlueGreenTag)
-		if unlabelled, err := config.With("metadata", metadata); err == nil {
-			config = unlabelled
-		}
+	unlabelled, err := config.WithoutFields("metadata", machine.MetadataReleaseID, machine.MetadataReleaseVersion,
+		machine.MetadataFlyctlVersion, machine.MetadataBlueGreenTag)
+	if err == nil {
+		config = unlabelled
 	}
 	return config.Hash()[:32]
 }

@@ -301,7 +301,7 @@ func TestBlueGreenStandby(t *testing.T) {
 		worker := b.MachineIDs("legacy-api")[1]
 		config, err := b.MachineConfig("legacy-api", worker).With("standbys", []string{worker})
 		if err == nil {
-			config, err = withEntries(config, "env", map[string]string{machine.EnvStandbyFor: worker})
+			config, err = config.Merge("env", map[string]any{machine.EnvStandbyFor: worker})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -311,7 +311,7 @@ func TestBlueGreenStandby(t *testing.T) {
 		b.settle()
 		w := b.with(BlueGreen, nil)
 		for _, c := range b.changes() {
-			after, err := withEntries(c.Before.Config, "env", map[string]string{"NEW": "1"})
+			after, err := c.Before.Config.Merge("env", map[string]any{"NEW": "1"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -47,12 +47,9 @@ func (w Work) canaries() []Create {
 func canaryConfig(config machine.Config) (machine.Config, error) {
 	config, err := withLabels(config, map[string]string{machine.MetadataCanary: "true"})
 	if err != nil {
-		return machine.Config{}, fmt.Errorf("metadata: %w", err)
+		return machine.Config{}, err
 	}
-	if config, err = withEntries(config, "dns", map[string]bool{"skip_registration": true}); err != nil {
-		return machine.Config{}, fmt.Errorf("dns: %w", err)
-	}
-	return config, nil
+	return config.Merge("dns", map[string]any{"skip_registration": true})
 }
 
 // checkCanary refuses what flyctl refuses.

@@ -30,7 +30,7 @@ func withStandbys(config machine.Config, instead map[string]string) (machine.Con
 	}
 	env, err := config.Env()
 	if green, ok := instead[env[machine.EnvStandbyFor]]; ok && err == nil {
-		return withEntries(config, "env", map[string]string{machine.EnvStandbyFor: green})
+		return config.Merge("env", map[string]any{machine.EnvStandbyFor: green})
 	}
 	return config, nil
 }

@@ -93,13 +93,9 @@ func (r *run) label(release fly.Release) error {
 }
 
 func withRelease(config machine.Config, release fly.Release) (machine.Config, error) {
-	config, err := withLabels(config, map[string]string{
+	return withLabels(config, map[string]string{
 		machine.MetadataReleaseID: release.ID, machine.MetadataReleaseVersion: strconv.Itoa(release.Version),
 	})
-	if err != nil {
-		return machine.Config{}, fmt.Errorf("metadata: %w", err)
-	}
-	return config, nil
 }
 
 // closeRelease records how the release ended, if there is one.

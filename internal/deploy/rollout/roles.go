@@ -1,8 +1,6 @@
 package rollout
 
 import (
-	"encoding/json"
-
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
@@ -68,26 +66,9 @@ func (w Work) extras() []Create {
 
 // withLabels sets entries of a configuration's metadata.
 func withLabels(config machine.Config, labels map[string]string) (machine.Config, error) {
-	return withEntries(config, "metadata", labels)
-}
-
-// withEntries sets entries of an object in a configuration, and keeps the rest.
-func withEntries[V any](config machine.Config, key string, entries map[string]V) (machine.Config, error) {
-	var object map[string]json.RawMessage
-	if raw := config.Raw(key); raw != nil {
-		if err := json.Unmarshal(raw, &object); err != nil {
-			return machine.Config{}, err
-		}
+	fields := make(map[string]any, len(labels))
+	for key, value := range labels {
+		fields[key] = value
 	}
-	if object == nil {
-		object = make(map[string]json.RawMessage, len(entries))
-	}
-	for name, value := range entries {
-		raw, err := json.Marshal(value)
-		if err != nil {
-			return machine.Config{}, err
-		}
-		object[name] = raw
-	}
-	return config.With(key, object)
+	return config.Merge("metadata", fields)
 }

@@ -1,7 +1,6 @@
 package target
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
@@ -58,23 +57,10 @@ func withServices(config, from machine.Config) (machine.Config, error) {
 // withLabels gives a configuration the labels of another one that make a Machine one of
 // fly deploy's.
 func withLabels(config, from machine.Config) (machine.Config, error) {
-	metadata := make(map[string]json.RawMessage)
-	if raw := config.Raw("metadata"); raw != nil {
-		if err := json.Unmarshal(raw, &metadata); err != nil {
-			return machine.Config{}, err
-		}
-	}
-	if metadata == nil { // it was null
-		metadata = make(map[string]json.RawMessage)
-	}
-	for _, key := range []string{machine.MetadataPlatformVersion, machine.MetadataProcessGroup} {
-		value, err := json.Marshal(from.Label(key))
-		if err != nil {
-			return machine.Config{}, err
-		}
-		metadata[key] = value
-	}
-	return config.With("metadata", metadata)
+	return config.Merge("metadata", map[string]any{
+		machine.MetadataPlatformVersion: from.Label(machine.MetadataPlatformVersion),
+		machine.MetadataProcessGroup:    from.Label(machine.MetadataProcessGroup),
+	})
 }
 
 // replaces says why the platform could not change one configuration into the other on
