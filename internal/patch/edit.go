@@ -44,12 +44,7 @@ func (e *Editor) request(ctx context.Context, in Input, f file) (edit.Request, e
 		return edit.Request{}, plan.Invalid("internal_port works only with create: the port of an existing " +
 			"service is not changed")
 	}
-	if f.isDeployed() {
-		var err error
-		if want.Images, err = e.images(ctx, f.app); err != nil {
-			return edit.Request{}, err
-		}
-	}
+	want.Images = images(f.machines)
 	return want, nil
 }
 
@@ -79,23 +74,14 @@ func (e *Editor) createPort(ctx context.Context, in Input, app string) (int, err
 	return 0, p
 }
 
-// images returns the images that the app's Machines run; none if this token may not read
-// them.
-func (e *Editor) images(ctx context.Context, app string) ([]string, error) {
-	list, err := e.Client.Machines(ctx, app)
-	switch {
-	case fly.CodeOf(err) == gate.Unauthorized:
-		return nil, nil
-	case err != nil:
-		return nil, err
-	}
-	var out []string
-	for _, m := range list {
+// images returns the images that Machines run.
+func images(machines []fly.Machine) (out []string) {
+	for _, m := range machines {
 		if image := m.Config.Image(); image != "" && !slices.Contains(out, image) {
 			out = append(out, image)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // editProblem turns what is wrong with the file into a problem. A bug of ours stays an error.

@@ -21,6 +21,10 @@ type file struct {
 	source.File
 	shown *flytoml.File // the same, except that secrets of a deployed configuration are masked
 	app   string        // empty if neither the file nor the call names one
+
+	// The app's Machines, for a deployed configuration; known if this token may list them.
+	machines      []fly.Machine
+	machinesKnown bool
 }
 
 // isDeployed reports whether the file is the configuration that Fly has.
@@ -105,7 +109,13 @@ func (e *Editor) read(ctx context.Context, in Input) (f file, err error) {
 	case in.Content != "":
 		f.File, err = source.FromContent(in.Content)
 	case in.App != "":
-		f.File.File, f.shown, err = source.Deployed(ctx, e.Client, in.App)
+		if f.File.File, f.shown, err = source.Deployed(ctx, e.Client, in.App); err != nil {
+			return file{}, err
+		}
+		f.machines, err = e.Client.Machines(ctx, in.App)
+		if f.machinesKnown = err == nil; fly.CodeOf(err) == gate.Unauthorized {
+			err = nil
+		}
 	default:
 		return file{}, plan.Invalid("give path, content or app")
 	}
@@ -132,24 +142,19 @@ func (e *Editor) read(ctx context.Context, in Input) (f file, err error) {
 // compare looks at the Machines of a deployed configuration: whether deploy is to adopt
 // them, what it would take away from them, and whether they have the configuration.
 func (e *Editor) compare(ctx context.Context, in Input, f file, unedited bool, work *Work, result *Result) error {
-	list, err := e.Client.Machines(ctx, f.app)
-	unknown := fly.CodeOf(err) == gate.Unauthorized
-	if err != nil && !unknown {
-		return err
-	}
-	if p := differentPrograms(f, list); p != nil {
+	if p := differentPrograms(f, f.machines); p != nil {
 		return p
 	}
-	work.adopt = needsAdopt(list)
-	if ids := losingService(f, list); len(ids) > 0 {
-		work.adopt = work.adopt && !anyLaunched(list)
+	work.adopt = needsAdopt(f.machines)
+	if ids := losingService(f, f.machines); len(ids) > 0 {
+		work.adopt = work.adopt && !anyLaunched(f.machines)
 		result.Remarks = append(result.Remarks, otherProgram(ids))
 	}
-	if !unknown && unedited && f.HasService(in.Groups...) {
-		work.behind, err = e.behind(ctx, f, list)
-		return err
+	var err error
+	if f.machinesKnown && unedited && f.HasService(in.Groups...) {
+		work.behind, err = e.behind(ctx, f, f.machines)
 	}
-	return nil
+	return err
 }
 
 // nothing says why there is nothing to do, and what to do instead.
