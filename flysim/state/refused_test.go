@@ -33,7 +33,7 @@ func TestStateRefused(t *testing.T) {
 		content []byte
 		want    string
 	}{
-		{"another file", []byte(strings.Repeat("app = \"shop-api\"\n", 1000)), "no state file"},
+		{"another file", []byte(strings.Repeat("app = \"shop-api\"\n", 1000)), "not a state file"},
 		{"a short file", []byte("x"), ""},
 		{"a value changed", flip("quiet-river-2417"), "wrong checksum"},
 		{"cut off", good[:usedSize(t, good)-4096], "damaged"},

@@ -153,8 +153,10 @@ func (j *Journal) start() error {
 	})
 }
 
-// Close closes the file.
+// Close closes the file. Methods that are called later return an error.
 func (j *Journal) Close() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	if j.file == nil {
 		return nil
 	}
