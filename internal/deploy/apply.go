@@ -54,7 +54,7 @@ func (d *Deployer) Apply(ctx context.Context, w Work, grant *gate.Grant, report 
 	return out, nil
 }
 
-// unreadAddresses says what it means that the addresses could not be read again.
+// unreadAddresses returns the error of an apply that could not read the addresses again.
 func unreadAddresses(err error) error {
 	var refused *plan.Problem
 	if !errors.As(err, &refused) {
@@ -111,7 +111,7 @@ func (d *Deployer) checkAddresses(ctx context.Context, w Work, out *Result) {
 	}
 }
 
-// progress is a phase of the rollout as a run reports it.
+// progress returns a phase of the rollout as a run reports it.
 func progress(p rollout.Phase) plan.Progress {
 	out := plan.Progress{Done: max(p.N-1, 0), Of: p.Of, Group: p.Group, Machine: p.Machine, Doing: p.Doing}
 	if p.For >= 5*time.Second {

@@ -75,7 +75,7 @@ type Work struct {
 	planned Result
 }
 
-// Snapshot is the app as the plan saw it.
+// Snapshot returns the app as the plan saw it.
 func (w Work) Snapshot() rules.Snapshot { return w.judged.Before }
 
 // stages are the values that planning goes by, in the order in which they come about.
@@ -162,7 +162,7 @@ func (d *Deployer) stages(ctx context.Context, in Input) (s stages, err error) {
 	return s, nil
 }
 
-// definition is the file as flyctl understands it. The file must be one of the app's that
+// definition returns the file as flyctl understands it. The file must be one of the app's that
 // flyctl would deploy.
 func (in Input) definition() (*flytoml.Definition, error) {
 	if name := in.File.App(); name != "" && name != in.App {

@@ -26,7 +26,7 @@ const (
 	maxUnlisted = 20
 )
 
-// earlier is what the journal has of the app's earlier deploys. A deploy that this process
+// earlier returns what the journal has of the app's earlier deploys. A deploy that this process
 // runs now is none.
 func (d *Deployer) earlier(app string) (history.Past, error) {
 	if d.Runs.Changing(app) {
@@ -67,7 +67,7 @@ func remarkUnlisted(list []fly.Machine) (found plan.Findings) {
 	return found
 }
 
-// unconfirmed refuses to give a group its first Machine while one may have been created
+// unconfirmed returns a blocker for giving a group its first Machine while one may have been created
 // already that lists do not show yet.
 func unconfirmed(creates []rollout.Create, past history.Past, now time.Time) (found plan.Findings) {
 	for _, c := range creates {
@@ -86,8 +86,8 @@ func unconfirmed(creates []rollout.Create, past history.Past, now time.Time) (fo
 }
 
 // abandoned finds the releases that earlier deploys of this program left as running, for
-// the rollout to close: the app's lock, which a run holds, tells that no process works on
-// them, and the journal has their ids. A release that may be one, but whose id was never
+// the rollout to close: the app's lock, which a run holds, shows that no other process works
+// on them, and the journal has their ids. A release that may be one, but whose id was never
 // known, is named and left.
 func (d *Deployer) abandoned(ctx context.Context, app string,
 	past history.Past) (releases []fly.Release, found plan.Findings, err error) {

@@ -24,7 +24,7 @@ const (
 	ScopeServices = "services"
 )
 
-// options is the rollout without its Machines: what the call says, else what the file's
+// options returns the rollout without its Machines: what the call says, else what the file's
 // [deploy] section does, else flyctl's defaults.
 func (in Input) options(section *flytoml.Deploy) (rollout.Work, error) {
 	if section == nil {
@@ -70,7 +70,7 @@ func (in Input) options(section *flytoml.Deploy) (rollout.Work, error) {
 	return w, nil
 }
 
-// optionFacts are the options as a plan holds them.
+// optionFacts returns the options as a plan holds them.
 func optionFacts(p *plan.Plan, scope string, w rollout.Work) {
 	p.Fact(plan.FactScope, cmp.Or(scope, ScopeAll))
 	p.Fact(plan.FactStrategy, string(w.Strategy))

@@ -81,7 +81,7 @@ func poolLine(stage int, pool rollout.Pool) string {
 	return line
 }
 
-// poolTurns is how many Machines of a pool come one after the other.
+// poolTurns returns how many Machines of a pool come one after the other.
 func poolTurns(pool rollout.Pool) int {
 	n, width := len(pool.Machines), max(pool.Width, 1)
 	if isDestroyed(pool) {
@@ -97,7 +97,7 @@ func isDestroyed(pool rollout.Pool) bool {
 	return pool.Role == rollout.RoleBlue || pool.Role == rollout.RoleLeftover
 }
 
-// guessTime is how long one Machine of a pool takes: its start, and its slowest
+// guessTime returns how long one Machine of a pool takes: its start, and its slowest
 // check or how long it must run without any.
 func guessTime(work rollout.Work, pool rollout.Pool, after map[string]machine.Config) time.Duration {
 	switch {
@@ -120,7 +120,7 @@ func guessTime(work rollout.Work, pool rollout.Pool, after map[string]machine.Co
 	return guessUpdate + guessStart + max(slowestCheck(config), rollout.SmokeTime)
 }
 
-// slowestCheck is the longest time until a check first passes: its grace period
+// slowestCheck returns the longest time until a check first passes: its grace period
 // and one interval.
 func slowestCheck(config machine.Config) time.Duration {
 	var longest time.Duration

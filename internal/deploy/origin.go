@@ -90,7 +90,7 @@ func compare(in drift.Input, updates []rollout.Change) (origins, error) {
 // place is one value of one Machine.
 type place struct{ machine, path string }
 
-// madeEqual are the differences that the updates make equal, with the Machines of which
+// madeEqual returns the differences that the updates make equal, with the Machines of which
 // that is so: with scope services the file may differ in more.
 func madeEqual(entries []drift.Entry, updates []rollout.Change) []drift.Entry {
 	changed := make(map[place]bool)
@@ -129,7 +129,7 @@ func (o *origins) remarkUndone() {
 	}
 }
 
-// counts are how many values differ for each reason, for the person who is asked. Without
+// counts returns how many values differ for each reason, for the person who is asked. Without
 // an edit to compare with, an edited file is what a deploy is for, and a missing release
 // says nothing; neither counts then.
 func (o origins) counts() map[drift.Origin]int {
@@ -145,7 +145,7 @@ func (o origins) counts() map[drift.Origin]int {
 	return n
 }
 
-// drifted are the changes that are not the edit's, bounded.
+// drifted returns the changes that are not the edit's, bounded.
 func (o origins) drifted() []Drifted {
 	var out []Drifted
 	for _, e := range o.entries {
@@ -156,7 +156,7 @@ func (o origins) drifted() []Drifted {
 	return out
 }
 
-// changeLines says by group what differs and, where the last release tells it, who made
+// changeLines says by group what differs and, where the last release shows it, who made
 // the difference; bounded.
 func (o origins) changeLines(updates []rollout.Change) []string {
 	from := make(map[place]drift.Origin)

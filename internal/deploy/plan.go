@@ -15,7 +15,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-// plan is the deploy as a value.
+// plan returns the deploy as a value.
 func (s stages) plan() plan.Plan {
 	p := plan.Plan{
 		Tool: Tool, Wording: Wording{}, App: s.in.App, AppID: s.snapshot.Addresses.App.ID, Hazards: s.Hazards, Blockers: s.Blockers,
@@ -39,7 +39,7 @@ func (s stages) plan() plan.Plan {
 	return p
 }
 
-// facts adds what makes the steps right.
+// facts adds to the plan the facts that its steps are based on.
 func (s stages) facts(p *plan.Plan) {
 	rules.AddressFacts(p, s.snapshot.Addresses.List)
 	for _, m := range s.snapshot.Machines {
@@ -84,7 +84,7 @@ func (s stages) impact() plan.Impact {
 	return plan.ImpactNone
 }
 
-// buildUnknown reports whether it is open which build some Machine will get.
+// buildUnknown reports whether the build that some Machine will get is unknown.
 func buildUnknown(w rollout.Work) bool {
 	for _, c := range w.Updates {
 		if !c.Same() && target.Mutable(c.After.Image()) {
@@ -94,7 +94,7 @@ func buildUnknown(w rollout.Work) bool {
 	return slices.ContainsFunc(w.Creates, func(c rollout.Create) bool { return target.Mutable(c.Config.Image()) })
 }
 
-// heldSecrets are the secrets that Fly holds of the app: on its Machines, and in the last
+// heldSecrets returns the secrets that Fly holds of the app: on its Machines, and in the last
 // release if that was read. A person who approves a deploy must see what the file brings,
 // also where it may be a secret: the agent can have written it. What Fly holds stays
 // masked, and so does a value of Fly's that the file only repeats.
@@ -114,7 +114,7 @@ func (s stages) heldSecrets() machine.HeldValues {
 	return held
 }
 
-// planSteps are what a grant must hold. Of Machines that run now the steps are those of stopped
+// planSteps returns what a grant must hold. Of Machines that run now the steps are those of stopped
 // ones, too: they may stop while a person reads, and that must not make an approval stale.
 func planSteps(w rollout.Work, held machine.HeldValues) []plan.Step {
 	w.Updates = slices.Clone(w.Updates)
@@ -209,7 +209,7 @@ func sameBuild(c rollout.Change, path string) bool {
 	return path == "image" && target.SameBuild(c.Before, c.After.Image())
 }
 
-// updateChanges are the changes of an existing Machine as the question shows them.
+// updateChanges returns the changes of an existing Machine as the question shows them.
 func updateChanges(c rollout.Change, held machine.HeldValues) []plan.Change {
 	var out []plan.Change
 	for _, change := range machine.DiffGiven(c.Before.Config, c.After, held) {
@@ -222,7 +222,7 @@ func updateChanges(c rollout.Change, held machine.HeldValues) []plan.Change {
 	return out
 }
 
-// createChanges are the fields of a new Machine, without those that follow from its group
+// createChanges returns the fields of a new Machine, without those that follow from its group
 // and region: a form has few lines.
 func createChanges(create rollout.Create, held machine.HeldValues) []plan.Change {
 	follows := make(map[string]bool)

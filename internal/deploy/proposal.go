@@ -10,7 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-// proposal is what a caller and a person are shown of the plan.
+// proposal returns what a caller and a person are shown of the plan.
 func (s stages) proposal() Proposal {
 	total, t := len(s.snapshot.Machines), s.targets
 	result := Result{
@@ -67,7 +67,7 @@ func countDestroyed(w rollout.Work) (replaced, leftover int) {
 	return len(blue), len(w.Destroyed()) - len(blue)
 }
 
-// nothing says what a deploy without changes found.
+// nothing returns the summary of a deploy that has nothing to change.
 func (s stages) nothing() string {
 	app, total, unchanged := s.in.App, len(s.snapshot.Machines), s.targets.Unchanged
 	switch left := total - unchanged; {
@@ -80,7 +80,7 @@ func (s stages) nothing() string {
 	return fmt.Sprintf("All %d Machines of %s already have this configuration. Nothing was changed.", total, app)
 }
 
-// adoptNext is the same call with adopt, for the Machines that were left alone because fly
+// adoptNext returns the same call with adopt, for the Machines that were left alone because fly
 // deploy did not make them.
 func (s stages) adoptNext() []plan.Next {
 	ids := s.targets.Detached
@@ -96,7 +96,7 @@ func (s stages) adoptNext() []plan.Next {
 	}}
 }
 
-// instead is what to do about blockers.
+// instead returns what to do about the blockers.
 func (s stages) instead() []plan.Next {
 	app := &plan.Arguments{App: s.in.App}
 	switch {
@@ -119,7 +119,7 @@ func (s stages) instead() []plan.Next {
 	return askPerson("", "make the file match the Machines in these points, or use fly deploy for that change")
 }
 
-// remarks are those that depend on all stages.
+// remarks returns the remarks that depend on all stages.
 func (s stages) remarks() (found plan.Findings) {
 	found.Add(remarkUnfinished(s.past.Unfinished, s.snapshot.Machines, s.work.Updates))
 	found.Add(remarkAbandoned(s.work))
@@ -149,7 +149,7 @@ func (s stages) remarks() (found plan.Findings) {
 	return found
 }
 
-// flyDeploy is the command that builds and deploys new code, with the flags that keep the
+// flyDeploy returns the command that builds and deploys new code, with the flags that keep the
 // app private: an app without any address gets public ones on its first deploy unless told
 // otherwise (flyctl, internal/command/deploy/deploy_first.go).
 func flyDeploy(in Input, s rules.Snapshot) string {

@@ -11,7 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// machineRecords are the Machines of a report as the steps of a result. If there are more than a
+// machineRecords returns the Machines of a report as the steps of a result. If there are more than a
 // result lists, those that need a look come first.
 func machineRecords(report rollout.Report) []plan.Record {
 	greens := make(map[string]string) // id of a blue Machine → that of its green one
@@ -86,7 +86,7 @@ func unreachablePorts(report rollout.Report) []string {
 	return out
 }
 
-// machineRecord is one Machine: before, after, proof. Green is the id of the one
+// machineRecord returns one Machine: before, after, proof. Green is the id of the one
 // in its place, if there is one.
 func machineRecord(m rollout.Outcome, green string) plan.Record {
 	r := plan.Record{Do: gate.UpdateMachine, Target: m.ID, Undo: plan.UndoYes, State: recordState(m.State)}

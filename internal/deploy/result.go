@@ -87,7 +87,7 @@ func reportResult(w Work, report rollout.Report) Result {
 	return out
 }
 
-// undo says how to get back to what was.
+// undo returns how to get back to the state before the deploy.
 func undo(app string, report rollout.Report, t outcomes) []string {
 	var out []string
 	if t.passed() > t.created || t.destroyed > 0 {
@@ -126,7 +126,7 @@ func unclosedReleases(report rollout.Report) []string {
 	return out
 }
 
-// mismatchLines say in what Machines are not as they were told to be.
+// mismatchLines returns a line for each way in which a Machine differs from what was sent to it.
 func mismatchLines(report rollout.Report) []string {
 	var out []string
 	for _, m := range report.Machines {
@@ -216,7 +216,7 @@ func (out *Result) failed(w Work, t outcomes, failed rollout.Outcome) {
 	}
 }
 
-// mismatchSentence says in what the platform is not as it should be.
+// mismatchSentence returns a sentence about what the platform has that differs from what was sent.
 func mismatchSentence(report rollout.Report) string {
 	awake := 0
 	for _, m := range report.Machines {
@@ -258,9 +258,9 @@ func fate(m rollout.Outcome) string {
 	return "Its state could not be read back."
 }
 
-// failedCode is what a failure is called. An error without a code is about a
-// Machine that did not stand its proof: Fly did what was asked, and the same
-// again would end the same.
+// failedCode returns the code of a failure. An error without a code is about a
+// Machine that failed its tests: Fly did what was asked, and another try would
+// fail in the same way.
 func failedCode(err error) gate.Code {
 	switch code := fly.CodeOf(err); {
 	case err == nil:

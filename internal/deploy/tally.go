@@ -106,7 +106,7 @@ func (t *outcomes) pass(m rollout.Outcome) {
 // passed counts the Machines that have the new configuration, as far as was seen.
 func (t outcomes) passed() int { return t.healthy + t.unproven }
 
-// failedStatus is the status of a deploy that failed: partial if some Machine has the new
+// failedStatus returns the status of a deploy that failed: partial if some Machine has the new
 // configuration, or more of them may have it.
 func (t outcomes) failedStatus(more int) plan.Status {
 	if t.passed()+more > 0 {
@@ -115,7 +115,7 @@ func (t outcomes) failedStatus(more int) plan.Status {
 	return plan.Failed
 }
 
-// counts are the app's Machines after the deploy, from those that the plan counted.
+// counts returns the app's Machines after the deploy, from those that the plan counted.
 func (t outcomes) counts(planned Counts) *Counts {
 	return &Counts{
 		Total: planned.Total + t.added - t.gone, Updated: t.updated, Created: t.created,
@@ -124,7 +124,7 @@ func (t outcomes) counts(planned Counts) *Counts {
 	}
 }
 
-// sentence says the counts that are not zero.
+// sentence returns a sentence with the counts that are not zero.
 func (t outcomes) sentence() string {
 	parts := []string{fmt.Sprintf("%d of %d updated", t.updated, t.of)}
 	for _, p := range []struct {

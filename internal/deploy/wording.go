@@ -10,7 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// Wording is what a person is told about a deploy: a [plan.Wording].
+// Wording writes the texts that a person reads about a deploy. It implements [plan.Wording].
 type Wording struct{}
 
 // Title counts what happens to which Machines.

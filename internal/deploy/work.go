@@ -38,7 +38,7 @@ func (d *Deployer) possible(ctx context.Context, w rollout.Work) (found plan.Fin
 	return found, err
 }
 
-// newRelease is the release that the deploy records: the file as flyctl stores it, and the
+// newRelease returns the release that the deploy records: the file as flyctl stores it, and the
 // image. fly config save gives this file back, and a fly deploy without one uses it. It is
 // nil if nothing new is released.
 //
@@ -76,7 +76,7 @@ func newRelease(ctx context.Context, source target.Source, w rollout.Work, machi
 	return &fly.NewRelease{Definition: definition, Image: image, Strategy: string(w.Strategy)}, found, nil
 }
 
-// serviceSections are what of a definition becomes services and checks.
+// serviceSections returns what of a definition becomes services and checks.
 func serviceSections() []string { return []string{"http_service", "services", "checks"} }
 
 // withServices puts the services and checks of one definition into another. It fails if the

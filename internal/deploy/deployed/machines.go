@@ -21,7 +21,7 @@ const (
 	maxPaths = 50
 )
 
-// groupOf is the process group of a Machine. Without one it is of the group app,
+// groupOf returns the process group of a Machine. Without one it is of the group app,
 // as flyctl has it.
 func groupOf(m fly.Machine) string {
 	if group := m.Config.ProcessGroup(); group != "" {
@@ -30,7 +30,7 @@ func groupOf(m fly.Machine) string {
 	return "app"
 }
 
-// deployedMachines are the Machines that a deploy of the app concerns, by id, and a note
+// deployedMachines returns the Machines that a deploy of the app concerns, by id, and a note
 // about the others.
 func deployedMachines(machines []fly.Machine) ([]fly.Machine, []render.Note) {
 	var launched []fly.Machine
@@ -53,7 +53,7 @@ func deployedMachines(machines []fly.Machine) ([]fly.Machine, []render.Note) {
 	return launched, []render.Note{note}
 }
 
-// adopted are the Machines of an app of which fly deploy made none, with a note:
+// adopted returns the Machines of an app of which fly deploy made none, with a note:
 // they get the file by a deploy that adopts them only.
 func adopted(machines []fly.Machine) ([]fly.Machine, []render.Note) {
 	var list []fly.Machine
@@ -71,7 +71,7 @@ func adopted(machines []fly.Machine) ([]fly.Machine, []render.Note) {
 		"fly_platform_version = v2):", Lines: []string{someIDs(ids)}}}
 }
 
-// leaveOut is why a Machine says nothing about the app's fly.toml, empty if it
+// leaveOut returns why a Machine says nothing about the app's fly.toml, empty if it
 // does (flyctl, flaps.ListFlyAppsMachines).
 func leaveOut(m fly.Machine) string {
 	switch {
@@ -87,8 +87,8 @@ func leaveOut(m fly.Machine) string {
 	return ""
 }
 
-// aside is why a Machine is not asked where its group has others, empty if it
-// is a Machine like most.
+// aside returns why a Machine does not count where its group has others, empty if it
+// is an ordinary Machine.
 func aside(config machine.Config) string {
 	var standbys []string
 	var schedule string
@@ -103,7 +103,7 @@ func aside(config machine.Config) string {
 	return ""
 }
 
-// alike are Machines of one group with one configuration, as far as a fly.toml
+// alike holds the Machines of one group with one configuration, as far as a fly.toml
 // could decide it.
 type alike struct {
 	group   string
@@ -112,9 +112,9 @@ type alike struct {
 	version int // the newest release that made one of them
 }
 
-// fromFile is the part of a configuration that a fly.toml could decide: without
+// fromFile returns the part of a configuration that a fly.toml could decide: without
 // image, release, volume and standby, which are each Machine's own. One that
-// cannot be read is given back whole.
+// cannot be read is returned whole.
 func fromFile(config machine.Config) machine.Config {
 	part, err := config.Without("standbys").WithoutDeployed()
 	if err != nil {
@@ -146,7 +146,7 @@ func byConfig(machines []fly.Machine) []*alike {
 	return sets
 }
 
-// typical is one configuration for each process group: the one that most of
+// typical returns one configuration for each process group: the one that most of
 // its Machines have, of equally common ones that of the newest release, then
 // of the lowest id. Notes name the Machines that differ.
 func typical(launched []fly.Machine) (map[string]machine.Config, []render.Note) {
@@ -177,8 +177,8 @@ func typical(launched []fly.Machine) (map[string]machine.Config, []render.Note) 
 	return groups, notes
 }
 
-// ask leaves standbys, scheduled Machines and those that destroy themselves
-// out, except where a group has no others.
+// ask returns the Machines that count. It leaves out standbys, scheduled Machines and those
+// that destroy themselves, except where a group has no others.
 func ask(launched []fly.Machine) ([]fly.Machine, []render.Note) {
 	usual := map[string]bool{}
 	for _, m := range launched {
@@ -218,7 +218,7 @@ func ask(launched []fly.Machine) ([]fly.Machine, []render.Note) {
 	return asked, notes
 }
 
-// differences are the notes about Machines that a deploy of the file would
+// differences returns the notes about Machines that a deploy of the file would
 // change: by hand since the release, or not yet by it.
 func differences(file *flytoml.File, launched []fly.Machine) []render.Note {
 	present := map[string]bool{}
@@ -251,7 +251,7 @@ func differences(file *flytoml.File, launched []fly.Machine) []render.Note {
 	return notes
 }
 
-// differIn is a line of a note.
+// differIn returns the line of a note that names these Machines and the paths.
 func (a *alike) differIn(paths []string) string {
 	return fmt.Sprintf("%s of %q: %s", someIDs(a.ids), a.group, outside.List(paths, maxPaths))
 }

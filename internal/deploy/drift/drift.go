@@ -96,7 +96,7 @@ type Difference struct {
 }
 
 // Field is one value that a deploy would change. Values are compact JSON, empty
-// where there is none; what may be a secret is masked and only tells its length.
+// where there is none; what may be a secret is masked and shows only its length.
 // Release is empty too if Origin is unknown, and where the group is Unreleased.
 type Field struct {
 	Path    string `json:"path"` // services[0].ports[1].port, as [machine.Diff] writes it
@@ -106,7 +106,7 @@ type Field struct {
 	Origin  Origin `json:"origin"`
 }
 
-// Key is the top-level field of the configuration that the value lies in.
+// Key returns the top-level field of the configuration that the value lies in.
 func (f Field) Key() string { return machine.Change{Path: f.Path}.Key() }
 
 // Differs reports whether a deploy would do anything.
@@ -118,8 +118,8 @@ func (r Report) Differs() bool {
 // whose metadata says that fly deploy did not make them are left out.
 //
 // It fails if the file cannot be converted for a group that has Machines. A
-// release that cannot be is as good as none, and the group says why; a base
-// that cannot be is as good as none.
+// release that cannot be converted counts as none, and the group says why; a base
+// that cannot be converted counts as none.
 func Compare(in Input) (Report, error) {
 	report := Report{Groups: []Group{}}
 	if in.Release != nil {
@@ -209,7 +209,7 @@ func (in Input) differences(group *Group, machines []Machine) error {
 	return nil
 }
 
-// versionOf is the release that a Machine was last deployed with, 0 if it is not
+// versionOf returns the release that a Machine was last deployed with, 0 if it is not
 // known.
 func versionOf(config machine.Config) int {
 	metadata, err := config.Metadata()
@@ -257,7 +257,7 @@ func (in Input) fields(group string, existing, live machine.Config, behind bool)
 	return fields, unreleased, nil
 }
 
-// originSince is the origin of a difference that was made after the release.
+// originSince returns the origin of a difference that was made after the release.
 func originSince(live, file, behind bool) Origin {
 	switch {
 	case live && behind:
@@ -270,7 +270,7 @@ func originSince(live, file, behind bool) Origin {
 	return FromFile
 }
 
-// released is what the last release made of the Machine, or why that is unknown.
+// released returns what the last release made of the Machine, or why that is unknown.
 func (in Input) released(group string, existing machine.Config) (release machine.Config, unreleased string) {
 	switch {
 	case in.Release == nil:
@@ -285,7 +285,7 @@ func (in Input) released(group string, existing machine.Config) (release machine
 	return release, ""
 }
 
-// comparedConfig is what is compared of the configuration that a file gives a Machine.
+// comparedConfig returns what is compared of the configuration that a file gives a Machine.
 func comparedConfig(file Converter, group string, existing machine.Config) (machine.Config, error) {
 	config, err := convert.Apply(file, group, existing)
 	if err != nil {
@@ -294,7 +294,7 @@ func comparedConfig(file Converter, group string, existing machine.Config) (mach
 	return stripDeployed(config)
 }
 
-// stripDeployed is a configuration without what a deploy sets of its own accord.
+// stripDeployed returns a configuration without what a deploy sets of its own accord.
 func stripDeployed(config machine.Config) (machine.Config, error) {
 	config, err := config.WithoutDeployed()
 	if err != nil {
@@ -304,7 +304,7 @@ func stripDeployed(config machine.Config) (machine.Config, error) {
 		machine.MetadataPlatformVersion, machine.MetadataProcessGroup, "process_group", "fly_builder_id")
 }
 
-// changedPaths are the paths at which two configurations differ.
+// changedPaths returns the paths at which two configurations differ.
 func changedPaths(a, b machine.Config) map[string]bool {
 	out := make(map[string]bool)
 	for _, c := range machine.Diff(a, b) {
@@ -313,7 +313,7 @@ func changedPaths(a, b machine.Config) map[string]bool {
 	return out
 }
 
-// valuesByPath are all values of a configuration by path, secrets masked.
+// valuesByPath returns all values of a configuration by path, secrets masked.
 func valuesByPath(config machine.Config) map[string]string {
 	out := make(map[string]string)
 	for _, c := range machine.Diff(config, machine.Config{}) {

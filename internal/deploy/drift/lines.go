@@ -17,7 +17,7 @@ type Entry struct {
 	Field
 }
 
-// Entries are the report's fields, each once: by group, path and first Machine.
+// Entries returns the report's fields, each once: by group, path and first Machine.
 func (r Report) Entries() []Entry {
 	var out []Entry
 	for _, group := range r.Groups {
@@ -44,7 +44,7 @@ func (r Report) Entries() []Entry {
 	return out
 }
 
-// Why says where differences come from: "changed on the Machines since version 14".
+// Why returns where differences come from: "changed on the Machines since version 14".
 func (r Report) Why(origin Origin) string {
 	since := "the last release"
 	if r.Version > 0 {
@@ -82,7 +82,7 @@ func (r Report) Doubts(g Group) []string {
 // Undoes reports whether a deploy would undo a change of a Machine.
 func (o Origin) Undoes() bool { return o == FromLive || o == FromBoth }
 
-// Lines are the report for people, at most max lines (all of them if max is 0),
+// Lines returns the report for people, at most max lines (all of them if max is 0),
 // the last of which then counts what is left out. Each is printable, names its
 // group and is no longer than about 300 characters.
 func (r Report) Lines(max int) []string {

@@ -110,7 +110,7 @@ func servicesOf(group string, config machine.Config) ([]machine.Service, error) 
 	return list, nil
 }
 
-// after is the snapshot as it would be after the deploy.
+// after returns the snapshot as it would be after the deploy.
 func (d Deploy) after() rules.Snapshot {
 	s := d.Before
 	s.Machines = slices.Clone(s.Machines)
@@ -126,7 +126,7 @@ func (d Deploy) after() rules.Snapshot {
 	return s
 }
 
-// changeHazards are the hazards of what an update does to a Machine, whatever it serves.
+// changeHazards returns the hazards of what an update does to a Machine, whatever it serves.
 func changeHazards(c rollout.Change) (found plan.Findings) {
 	found.Hazard(plan.Restart)
 	for _, key := range machine.DiffKeys(c.Before.Config, c.After) {
@@ -150,7 +150,7 @@ func otherMetadata(c rollout.Change) bool {
 	})
 }
 
-// autostopHazards are the hazards of an update after which a Machine is stopped when idle.
+// autostopHazards returns the hazards of an update after which a Machine is stopped when idle.
 func autostopHazards(config machine.Config, before, after []machine.Service) (found plan.Findings) {
 	if machine.NewlySleeps(before, after) {
 		found.Hazard(plan.InternalCallersUnserved)
@@ -208,7 +208,7 @@ func (d Deploy) staysStopped(after rules.Snapshot) (found plan.Findings) {
 	return found
 }
 
-// groupOf is the process group of a Machine, the file's default one if it names none.
+// groupOf returns the process group of a Machine, the file's default one if it names none.
 func (d Deploy) groupOf(m fly.Machine) string {
 	group := m.Config.ProcessGroup()
 	if group == "" && d.File != nil {
@@ -269,7 +269,7 @@ func (d Deploy) losses(after rules.Snapshot, reach audience, v Verdict) (found p
 	return found
 }
 
-// closedPorts are the ports of one snapshot that answer nowhere in another.
+// closedPorts returns the ports of one snapshot that answer nowhere in another.
 func closedPorts(before, after rules.Snapshot, public bool) []string {
 	var out []string
 	stays := answeringDoors(after, public)
@@ -285,7 +285,7 @@ func closedPorts(before, after rules.Snapshot, public bool) []string {
 	return out
 }
 
-// answeringDoors are the ports through which requests get to a program, sorted. Over Flycast
+// answeringDoors returns the ports through which requests get to a program, sorted. Over Flycast
 // only plain ports do, and in no case those of a Machine that stays stopped once it is.
 func answeringDoors(s rules.Snapshot, public bool) []door {
 	var out []door

@@ -19,7 +19,7 @@ func (t turnover) mayStopAll(work rollout.Work) bool {
 	return t.staying == 0 && work.AtOnce(t.updated) >= t.working
 }
 
-// turnovers are those of the groups of which Machines change.
+// turnovers returns the turnover of each group in which a Machine changes.
 func (d Deploy) turnovers() map[string]turnover {
 	changes := make(map[string]rollout.Change)
 	groups := make(map[string]turnover)

@@ -38,7 +38,7 @@ func (d door) overlaps(o door) bool {
 	return d.protocol() == o.protocol() && d.lo <= o.hi && o.lo <= d.hi
 }
 
-// protocol is tcp when none is given, as on the platform.
+// protocol returns the protocol of the service: tcp if it names none, as on the platform.
 func (d door) protocol() string { return cmp.Or(d.service.Protocol, "tcp") }
 
 // within reports whether every port of d was one of had, which are sorted.
@@ -98,7 +98,7 @@ func (d Deploy) opened(group string, before, after []machine.Service, ofGroup []
 	return found
 }
 
-// unmatched are the ports that did not answer in the same way before, each of
+// unmatched returns the ports that did not answer in the same way before, each of
 // those before taken once.
 func unmatched(after, before []door) []door {
 	before = slices.Clone(before)
@@ -111,7 +111,7 @@ func unmatched(after, before []door) []door {
 	})
 }
 
-// groupDoors are the ports of all Machines of each group as they are now, each program's
+// groupDoors returns the ports of all Machines of each group as they are now, each program's
 // once.
 func (d Deploy) groupDoors() map[string][]door {
 	groups := make(map[string]string)
@@ -213,7 +213,7 @@ func hasNew(was, is []string, standard ...string) bool {
 	return slices.ContainsFunc(is, func(s string) bool { return !slices.Contains(was, s) })
 }
 
-// proxyProto is how a port tells the program who calls, empty if it does not.
+// proxyProto returns how a port passes the client's address to the program, empty if it does not.
 func proxyProto(p machine.Port) string {
 	switch {
 	case !hasHandler(p, "proxy_proto"):

@@ -83,7 +83,7 @@ func (w *Writer) Release(r fly.Release, status fly.ReleaseStatus) {
 	w.step(journal.Entry{Verb: string(gate.CreateRelease), Target: r.ID, Status: string(status)})
 }
 
-// verb is what was to be done with an existing Machine.
+// verb returns what was to be done with an existing Machine.
 func (w *Writer) verb(id string) gate.Verb {
 	if slices.ContainsFunc(w.Work.Destroyed(), func(c rollout.Change) bool { return c.Before.ID == id }) {
 		return gate.DestroyMachine

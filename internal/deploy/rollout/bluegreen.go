@@ -72,7 +72,7 @@ func safeToDestroy(c Change) bool {
 	return c.Before.Config.Label(machine.MetadataBlueGreenTag) == machine.SafeToDestroy
 }
 
-// greens are one Machine for each that is replaced, in its region and, at first,
+// greens returns one Machine for each that is replaced, in its region and, at first,
 // out of Fly Proxy's routing. One for a Machine that does not run is not started.
 func (w Work) greens() []Create {
 	parts := w.assignments()
@@ -91,17 +91,17 @@ func (w Work) greens() []Create {
 	return greens
 }
 
-// greenWidth is how many of n Machines are created at once: a third of them, at
+// greenWidth returns how many of n Machines are created at once: a third of them, at
 // most eight, as with fly deploy.
 func greenWidth(n int) int { return min((n+2)/3, maxImmediate) }
 
-// Destroyed are the existing Machines that will be destroyed if all goes well, and with
+// Destroyed returns the existing Machines that will be destroyed if all goes well, and with
 // them what they wrote to their root file systems.
 func (w Work) Destroyed() []Change {
 	return append(w.withRole(RoleBlue), w.withRole(RoleLeftover)...)
 }
 
-// leaveSteps are those of one existing Machine that is destroyed.
+// leaveSteps returns the steps of one existing Machine that is destroyed.
 func (w Work) leaveSteps(c Change) []Step {
 	id := c.Before.ID
 	var steps []Step
@@ -138,7 +138,7 @@ func (w Work) leaveSteps(c Change) []Step {
 	return steps
 }
 
-// routeSteps are those of a Machine that stays and is not in routing yet, as an
+// routeSteps returns the steps of a Machine that stays and is not in routing yet, as an
 // earlier run left it.
 func (w Work) routeSteps(c Change) []Step {
 	var steps []Step

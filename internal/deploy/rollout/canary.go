@@ -13,11 +13,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// canaries are one extra Machine for each group in which something changes, like
+// canaries returns one extra Machine for each group in which something changes, like
 // its first Machine by id, whether it runs or not: Machines stop and are woken
 // while a person reads, and the canary is part of what is approved. As with fly deploy it stays out of the DNS. It
-// stays out of Fly Proxy's routing as well: nobody's request meets a program that
-// is not proved, or is cut off when it is destroyed. The first deployment of an
+// stays out of Fly Proxy's routing as well: no request reaches a program that
+// is not proved, or is cut off when the canary is destroyed. The first deployment of an
 // app has none.
 func (w Work) canaries() []Create {
 	changes := w.withRole("")
@@ -78,7 +78,7 @@ func hasMounts(config machine.Config) bool {
 	return err != nil || len(mounts) > 0
 }
 
-// canary makes one, proves it and destroys it, whatever came of it.
+// canary creates a canary, proves it, and destroys it whether or not the proof succeeded.
 func (r *run) canary(ctx context.Context, j *job) {
 	r.turn(ctx, j)
 	ctx = context.WithoutCancel(ctx)

@@ -104,7 +104,7 @@ func (r *run) isRival(m fly.Machine, j *job) bool {
 		!slices.ContainsFunc(r.jobs, func(known *job) bool { return known.out.ID == m.ID })
 }
 
-// lostMachine finds the Machine whose creation's answer was lost, or is a refusal:
+// lostMachine finds the Machine of a creation whose answer was lost or is a refusal:
 // a status says what the platform answered, not what it did. It is never created
 // a second time: what is not found stays an error.
 func (r *run) lostMachine(ctx context.Context, j *job, lost error) (fly.Machine, error) {
@@ -146,7 +146,8 @@ func (r *run) isCreatedBy(m fly.Machine, j *job) bool {
 	return true
 }
 
-// claim takes a thing for this run's, if it is not known already.
+// claim records that the thing with this id is this run's. It reports false if the id is
+// known already, or if the thing does not fit.
 func (r *run) claim(id string, fits bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -30,7 +30,7 @@ type Engine struct {
 	// and once more when the Machine is put back because another one failed. It
 	// is called by one goroutine at a time.
 	Record func(Outcome)
-	// Recorded, if not nil, gets a release when it is made, and each status of it
+	// RecordRelease, if not nil, gets a release when it is made, and each status of it
 	// that the platform has taken; also of those that were abandoned. It is called
 	// by one goroutine at a time.
 	RecordRelease func(fly.Release, fly.ReleaseStatus)
@@ -42,7 +42,7 @@ type Engine struct {
 
 // Run carries the work out and returns when all of it has ended. The grant must hold
 // [Work.Steps]. When ctx ends, the Machines that are being changed are finished, no other is
-// started, and nothing is put back: who ends a context is in a hurry. A Machine that was
+// started, and nothing is put back: whoever ends a context wants a quick end. A Machine that was
 // started or stopped since the plan is treated as what it is when its turn comes; one whose
 // configuration was changed is refused. progress is called by one goroutine at a time.
 //
@@ -155,7 +155,7 @@ func newRun(e Engine, grant *gate.Grant, w Work, progress func(Phase)) *run {
 	return r
 }
 
-// carryOut does the work until ctx ends. outer, its parent, ends only with the program.
+// carryOut runs the work until ctx ends. outer, its parent, ends only with the program.
 func (r *run) carryOut(outer, ctx context.Context) {
 	whole := context.WithoutCancel(ctx)
 	if err := r.work.Allowed(whole, r.Client); err != nil {

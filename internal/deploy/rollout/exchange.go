@@ -70,7 +70,7 @@ func (r *run) exchange() *exchange {
 	return x
 }
 
-// finish gives the leases back and records what became of the Machines.
+// finish releases the leases and records what became of the Machines.
 func (x *exchange) finish(ctx context.Context) {
 	x.all(maxImmediate, slices.Concat(x.greens, x.unrouted, x.blues), func(j *job) {
 		x.letGo(ctx, j)
@@ -214,7 +214,7 @@ func (x *exchange) verifyGreen(ctx context.Context, j *job) error {
 	return err
 }
 
-// routable are the Machines that are to be put into routing.
+// routable returns the Machines that are to be put into routing.
 func (x *exchange) routable() []*job {
 	var jobs []*job
 	for _, j := range x.greens {
@@ -256,7 +256,7 @@ func (x *exchange) retire(ctx context.Context) {
 	x.final = over
 }
 
-// passOver ignores a failure if OnFailure is Continue: a blue Machine is destroyed in any
+// passOver returns nil instead of a failure if OnFailure is Continue: a blue Machine is destroyed in any
 // case.
 func (x *exchange) passOver(j *job, err error) error {
 	if err == nil || x.work.OnFailure != Continue {
@@ -266,7 +266,7 @@ func (x *exchange) passOver(j *job, err error) error {
 	return nil
 }
 
-// giveTime gives Fly Proxy time to learn the new routing.
+// giveTime waits until Fly Proxy has had time to learn the new routing.
 func (x *exchange) giveTime(ctx context.Context) {
 	for _, j := range x.blues {
 		x.begin(j)

@@ -69,7 +69,7 @@ func (x *exchange) sendTwice(ctx context.Context, j *job, verb gate.Verb, do fun
 	return nil
 }
 
-// hasBecome reads whether a Machine has become what was asked for.
+// hasBecome reads the Machine and reports whether it has become what was asked for.
 func (x *exchange) hasBecome(ctx context.Context, j *job, done func(fly.Machine) bool) bool {
 	for range settleReads {
 		live, err := x.Client.Machine(ctx, x.work.App, j.out.ID)
@@ -117,7 +117,7 @@ func (x *exchange) unroute(ctx context.Context, j *job) error {
 	return x.send(ctx, j, gate.CordonMachine, x.Client.CordonMachine, isCordoned)
 }
 
-// stop lets the program of a blue Machine end by its own, in the time that its
+// stop stops a blue Machine. Its program can end by itself, in the time that its
 // configuration gives it.
 func (x *exchange) stop(ctx context.Context, j *job) error {
 	if j.change.Before.Config.AutoDestroy() {

@@ -11,7 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// withdraw takes the green Machines away again. The blue ones are in routing.
+// withdraw destroys the green Machines again. The blue ones are in routing.
 func (x *exchange) withdraw(ctx context.Context) {
 	var routed []*job
 	for _, j := range x.routable() {
@@ -86,8 +86,8 @@ func (x *exchange) leaveUntouched(j *job) {
 	}
 }
 
-// reinstate gives a blue Machine its part back: running, if it ran, and proved,
-// then in routing.
+// reinstate puts a blue Machine back to work: it is started and proved if it ran before,
+// and then put into routing.
 func (x *exchange) reinstate(ctx context.Context, j *job) error {
 	if len(j.done) == 0 {
 		x.leaveUntouched(j)

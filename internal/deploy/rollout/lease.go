@@ -35,7 +35,7 @@ type heldLease struct {
 	gone  bool      // the platform says that it is no longer ours
 }
 
-// orNil is the lease to send along, nil if none is held.
+// orNil returns the lease to send with a request, nil if none is held.
 func (h *heldLease) orNil() *fly.Lease {
 	if h == nil {
 		return nil
@@ -141,8 +141,8 @@ func (h *heldLease) lapsed(now time.Time) bool {
 	return h.gone || now.Sub(h.since) >= leaseTTL
 }
 
-// letGo gives the lease of a Machine back, if one is held. One that cannot be
-// given back runs out by itself.
+// letGo releases the lease of a Machine, if one is held. A lease that cannot be
+// released expires by itself.
 func (r *run) letGo(ctx context.Context, j *job) {
 	h := j.hold
 	if h == nil {
@@ -161,8 +161,8 @@ func (r *run) letGo(ctx context.Context, j *job) {
 	}
 }
 
-// secure makes sure that the lease of a Machine is held: it is taken, or taken
-// again if it was lost.
+// secure makes sure that the lease of a Machine is held: it takes the lease, again if it
+// was lost.
 func (r *run) secure(ctx context.Context, j *job) error {
 	if j.hold != nil && !j.hold.lapsed(r.Clock.Now()) {
 		return nil

@@ -68,7 +68,7 @@ func (r *run) unreachablePorts(ctx context.Context, j *job) string {
 	return text.String()
 }
 
-// tcpPorts are the internal ports of services over TCP, each once. A service that
+// tcpPorts returns the internal ports of services over TCP, each once. A service that
 // names no protocol is one.
 func tcpPorts(config machine.Config) []int {
 	services, err := config.Services()

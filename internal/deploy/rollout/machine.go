@@ -155,7 +155,7 @@ func (r *run) wake(ctx context.Context, j *job) error {
 	return nil
 }
 
-// awake begins the line of a Machine that goes on running.
+// stillRunning begins the line of a Machine that goes on running.
 const stillRunning = "state: it did not run before, and could not be stopped again: "
 
 // stopAgain stops a Machine again that was woken, and that Fly Proxy would not stop.

@@ -7,9 +7,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 )
 
-// mismatch lists in what the configuration that was read back is not the one that
-// was sent. What the platform adds by itself is none; what was to go and
-// stayed is: a value of services, checks or env that the Machine had before, or
+// mismatch lists how the configuration that was read back differs from the one that
+// was sent. What the platform adds by itself does not count. What should have been
+// removed and is still there does: a value of services, checks or env that the Machine had before, or
 // a whole service or port more than was sent.
 func mismatch(sent, found, before machine.Config) []string {
 	had := make(map[string]bool)
@@ -55,7 +55,7 @@ func isExtra(path string, sent map[string]bool) bool {
 	return false
 }
 
-// serviceEntries are the entries of services that a path lies in, such as services[0]
+// serviceEntries returns the entries of services that a path lies in, such as services[0]
 // and services[0].ports[1].
 func serviceEntries(path string) map[string]bool {
 	out := make(map[string]bool)

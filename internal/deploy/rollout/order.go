@@ -32,7 +32,7 @@ type Pool struct {
 	members []int // places in the report; see [Work.places]
 }
 
-// Order is the order of the Machines. The pools of one stage are worked on side by side; a
+// Order returns the order of the Machines. The pools of one stage are worked on side by side; a
 // stage begins when the one before it is done. New Machines come first: if there
 // is no room for them, nothing that runs was touched. A canary goes before them.
 // With bluegreen those that have the configuration already follow, then the green
@@ -64,7 +64,7 @@ func (w Work) Order() [][]Pool {
 	return stages
 }
 
-// together is one pool of all Machines of several, in the order of the report.
+// together returns one pool of all Machines of several, in the order of the report.
 func together(pools []Pool, width int) []Pool {
 	if len(pools) == 0 {
 		return nil
@@ -91,14 +91,14 @@ func count(pools []Pool) int {
 	return n
 }
 
-// places are where in the report the Machines are that the work creates, and
-// where the existing ones begin.
+// places returns the positions in the report of the Machines that the work creates, and
+// the position where the existing ones begin.
 func (w Work) places() (created []Create, existing int) {
 	created = slices.Concat(w.extras(), w.sortedCreates())
 	return created, len(created)
 }
 
-// made are the pools of the new Machines of a role.
+// made returns the pools of the new Machines of a role.
 func (w Work) made(role Role) []Pool {
 	var pools []Pool
 	created, _ := w.places()
@@ -116,7 +116,7 @@ func (w Work) made(role Role) []Pool {
 	return pools
 }
 
-// pools are those of the existing Machines of a role, by group.
+// pools returns the pools of the existing Machines of a role, by group.
 func (w Work) pools(role Role) []Pool {
 	var pools []Pool
 	parts := w.assignments()
@@ -161,7 +161,7 @@ func (w Work) rolling() []Pool {
 	return pools
 }
 
-// width is how many of n running Machines may be updated at once.
+// width returns how many of n running Machines may be updated at once.
 func (w Work) width(n int) int {
 	share := w.MaxUnavailable
 	if share == 0 {
@@ -173,7 +173,7 @@ func (w Work) width(n int) int {
 	return min(max(int(math.Min(share, math.MaxInt32)), 1), max(n, 1))
 }
 
-// AtOnce is how many of a group's Machines may be down at one time, if n of them
+// AtOnce returns how many of a group's Machines may be down at one time, if n of them
 // are updated and all of them run.
 func (w Work) AtOnce(n int) int {
 	switch w.Strategy {

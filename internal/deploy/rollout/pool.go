@@ -58,7 +58,7 @@ func (r *run) mustStop(ctx context.Context) bool {
 	return ctx.Err() != nil || r.panicked != nil || r.halted || r.first >= 0 && r.work.OnFailure != Continue
 }
 
-// runTurn is one turn. A panic in it ends the run and goes on in Run's own
+// runTurn runs one turn. A panic in it ends the run and continues in Run's own
 // goroutine, once the other turns have ended; the lease is released in any case.
 func (r *run) runTurn(ctx context.Context, j *job, turn func(context.Context, *job)) {
 	r.begin(j)

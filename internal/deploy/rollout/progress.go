@@ -106,7 +106,7 @@ func (r *run) startHeartbeat() (stop func()) {
 	}
 }
 
-// longest is the Machine, or the release, that has been in its phase for the
+// longest returns the Machine, or the release, that has been in its phase for the
 // longest time.
 func (r *run) longest() *job {
 	r.mu.Lock()

@@ -76,8 +76,8 @@ func (r *run) prove(ctx context.Context, j *job) (fly.Machine, error) {
 	}
 }
 
-// waitStarted waits until an instance of a Machine has started. The platform's own
-// wait is used: one request, unless it takes long or goes wrong.
+// waitStarted waits until an instance of a Machine has started. It uses the platform's own
+// wait: one request, unless the start takes long or the wait fails.
 func (r *run) waitStarted(ctx context.Context, j *job, instance string) error {
 	deadline := r.Clock.Now().Add(r.work.StartWithin)
 	for pause := pollStep; ; pause = min(2*pause, maxPollStep) {
@@ -154,7 +154,7 @@ func (r *run) wait(ctx context.Context, j *job, instance, state string, d time.D
 	return err != nil && ctx.Err() == nil && !r.Clock.Now().Before(until), err
 }
 
-// withTimeout ends a context when the clock has come so far.
+// withTimeout returns a context that ends when d has passed on the engine's clock.
 func (r *run) withTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	passed := r.Clock.After(d)
@@ -215,7 +215,7 @@ func isFinished(m fly.Machine, config machine.Config) bool {
 		m.State == "stopped" && m.Exit != nil && !m.Exit.Requested && !m.Exit.OOMKilled && m.Exit.Code == 0
 }
 
-// crashError is the error of a Machine that ended by itself and is not started again.
+// crashError returns the error of a Machine that ended by itself and is not started again.
 func (j *job) crashError(m fly.Machine) error {
 	if m.State != "stopped" && m.State != "failed" {
 		return nil

@@ -80,7 +80,7 @@ func (r *run) putBack(ctx context.Context, j *job) {
 		return
 	}
 	out.After = restored.InstanceID
-	// One that did not get up before will not get up now.
+	// A Machine that did not start before will not start now.
 	if launch && (j.change.Before.State == "started" || j.change.Before.State == "starting" ||
 		!isRunning(j.change.Before.State)) {
 		r.say(j, "waiting for it to start with the earlier configuration")
@@ -144,8 +144,8 @@ func (r *run) destroy(ctx context.Context, j *job) (err error) {
 	return err
 }
 
-// isGone reads whether a Machine is destroyed, whatever the answer was. That it is
-// not found is believed when it is said twice: one just created may not be known
+// isGone reads the Machine and reports whether it is destroyed, whatever the answer was.
+// "Not found" is believed only the second time: a Machine just created may not be known
 // everywhere.
 func (r *run) isGone(ctx context.Context, j *job) bool {
 	missing := false

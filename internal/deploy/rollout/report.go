@@ -112,7 +112,7 @@ func (r Report) Count(state State) int {
 	return n
 }
 
-// Failed is the Machine that failed first, if one did. Others may have failed
+// Failed returns the Machine that failed first, if one did. Others may have failed
 // while it did, or after it.
 func (r Report) Failed() (Outcome, bool) {
 	if r.first > 0 {

@@ -22,7 +22,7 @@ type assignment struct {
 	routed bool // it, or the one in its place, is to be in Fly Proxy's routing
 }
 
-// assignments are those of the existing Machines, by id.
+// assignments returns the assignments of the existing Machines, by id.
 func (w Work) assignments() map[string]assignment {
 	parts := make(map[string]assignment, len(w.Updates))
 	for _, c := range w.Updates {
@@ -41,7 +41,7 @@ func (w Work) assignments() map[string]assignment {
 	return parts
 }
 
-// withRole are the existing Machines of a role, in the order of their turns.
+// withRole returns the existing Machines of a role, in the order of their turns.
 func (w Work) withRole(role Role) []Change {
 	parts := w.assignments()
 	var out []Change
@@ -53,7 +53,7 @@ func (w Work) withRole(role Role) []Change {
 	return out
 }
 
-// extras are the Machines that the strategy makes beside those of the app.
+// extras returns the Machines that the strategy makes beside those of the app.
 func (w Work) extras() []Create {
 	switch w.Strategy {
 	case Canary:

@@ -60,7 +60,7 @@ func (r *run) settle(ctx context.Context, update fly.Update, was string, lost *f
 	return fly.Machine{}, fmt.Errorf("%w; read back %d times, the Machine is unchanged", lost.Settled(), settleReads)
 }
 
-// neverArrived is the error of an update once a later reading shows that it did nothing.
+// neverArrived returns the error of an update once a later reading shows that it did nothing.
 func neverArrived(err error) error {
 	var lost *fly.Ambiguous
 	var coded *plan.Problem

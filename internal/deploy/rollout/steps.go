@@ -12,7 +12,7 @@ import (
 // closeTries is how often a release's status is sent, as flyctl does.
 const closeTries = 3
 
-// Steps is all that a grant must hold for the work, each step as often as it
+// Steps returns all that a grant must hold for the work, each step as often as it
 // may be taken. A step on a Machine that does not exist yet has the target of
 // its creation ([fly.NewMachine.Target]); once it is created, the grant knows
 // it by its id too.
@@ -49,8 +49,8 @@ func (w Work) Steps() []Step {
 	return steps
 }
 
-// updateSteps are those of one existing Machine that stays. To put back one that was done
-// with takes its lease a second time.
+// updateSteps returns the steps of one existing Machine that stays. Putting back a Machine
+// whose turn is over takes its lease a second time.
 func (w Work) updateSteps(c Change) []Step {
 	id := c.Before.ID
 	step := func(verb gate.Verb, target string) Step {
@@ -74,7 +74,7 @@ func (w Work) updateSteps(c Change) []Step {
 	return steps
 }
 
-// createSteps are those of one new Machine.
+// createSteps returns the steps of one new Machine.
 func (w Work) createSteps(c Create) []Step {
 	var steps []Step
 	if c.Volume != nil {
@@ -101,14 +101,14 @@ func (w Work) createSteps(c Create) []Step {
 	return steps
 }
 
-// machine is what is asked for, but for the labels of the release and the
+// machine returns what is asked for, but for the labels of the release and the
 // volume, which do not count for its target.
 func (c Create) machine() fly.NewMachine {
 	return fly.NewMachine{Config: c.Config, Region: c.Region, LeaseTTL: leaseTTL, SkipLaunch: c.asleep,
 		SkipServiceRegistration: c.unrouted}
 }
 
-// Check names what makes the work impossible, before anybody is asked: an
+// Check returns an error if the work is impossible, before a person is asked: a
 // *plan.Problem with code invalid_input or precondition.
 func (w Work) Check() error {
 	refuse := func(code gate.Code, message string) error { return &plan.Problem{Code: code, Message: message} }

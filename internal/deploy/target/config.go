@@ -9,7 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// config is the configuration that a Machine would get. Another image is put into the
+// config returns the configuration that a Machine would get. Another image is put into the
 // configuration that the conversion starts from: so a container that runs the app's
 // image gets it too.
 func (c *computation) config(group string, m fly.Machine) (machine.Config, error) {
@@ -107,7 +107,7 @@ func (c *computation) tooManyMounts(n int, group string) string {
 		n, plan.Quote(group))
 }
 
-// dedication is the host_dedication_id of a group: that of its [[vm]], else the file's
+// dedication returns the host_dedication_id of a group: that of its [[vm]], else the file's
 // own.
 func (c *computation) dedication(group string) (string, error) {
 	fresh, err := c.File.Apply(group, machine.Config{})

@@ -48,7 +48,7 @@ func splitTag(image string) (name, tag string) {
 	return image, "latest"
 }
 
-// pinned is the image of a Machine with the digest of what it runs. It is the image
+// pinned returns the image of a Machine with the digest of what it runs. It is the image
 // itself if that needs none; ok is false if the platform does not report the digest, or
 // reports that of another image.
 func pinned(m fly.Machine) (image string, ok bool) {
@@ -97,7 +97,7 @@ func (c *computation) pin(m fly.Machine, after machine.Config) (config machine.C
 	return config, "the tag " + plan.Quote(m.Config.Image()) + " is pinned to the build that is running", err
 }
 
-// AppImage is the image of a new Machine: what the source names, else what most of the
+// AppImage returns the image of a new Machine: what the source names, else what most of the
 // app's Machines run, by its digest if a tag is all they name, else what the file names.
 func AppImage(source Source, machines []fly.Machine) string {
 	image := cmp.Or(source.Image, mostCommon(machines, func(m fly.Machine) string {
@@ -110,7 +110,7 @@ func AppImage(source Source, machines []fly.Machine) string {
 	return image
 }
 
-// mostCommon is the most frequent value among the Machines that fly deploy made, the
+// mostCommon returns the most frequent value among the Machines that fly deploy made, the
 // first by name of several.
 func mostCommon(machines []fly.Machine, value func(fly.Machine) string) string {
 	count, best := make(map[string]int), ""

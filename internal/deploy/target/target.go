@@ -180,7 +180,7 @@ func Compute(ctx context.Context, source Source, state State) (Targets, error) {
 	return out, err
 }
 
-// groupOf is the process group of a Machine, the file's default one if it names none.
+// groupOf returns the process group of a Machine, the file's default one if it names none.
 func (c *computation) groupOf(m fly.Machine) string {
 	return cmp.Or(m.Config.ProcessGroup(), c.File.DefaultGroup())
 }
@@ -289,7 +289,7 @@ func (c *computation) halfExchanged(out *Targets) {
 	}
 }
 
-// sentences are what is said about Machines, each sentence once for all of them.
+// sentences collects sentences about Machines, each once for all of its Machines.
 type sentences struct {
 	order []string // in which they first came up
 	ids   map[string][]string
@@ -305,7 +305,7 @@ func (s *sentences) add(sentence, id string) {
 	s.ids[sentence] = append(s.ids[sentence], id)
 }
 
-// each gives every sentence with its Machines: Machine 148e1, Machines 148e1, 148e2.
+// each calls do with every sentence and its Machines: Machine 148e1, Machines 148e1, 148e2.
 func (s *sentences) each(do func(sentence, machines string)) {
 	for _, sentence := range s.order {
 		word := "Machine "
