@@ -20,6 +20,7 @@ func edges() map[string][]string {
 		"internal/flytest":             {}, // for tests, as are the other packages named ...test
 		"internal/call/calltest":       {"internal/call", "internal/flytest", "internal/gate", "internal/journal/journaltest", "internal/plan"},
 		"internal/journal/journaltest": {"internal/journal"},
+		"internal/platformtest":        {"flysim", "flytoml/machine", "internal/fly", "internal/gate"},
 		"internal/gate":                {"internal/disk", "internal/outside"},
 		"flytoml/machine":              {},
 		"internal/journal":             {"internal/disk"},

@@ -67,7 +67,7 @@ func TestAllocateComparesPublicAddresses(t *testing.T) {
 func TestAllocateGetsPublicAddress(t *testing.T) {
 	w := newSeededServer(t, "", flysim.Options{})
 	w.RemoveAddress("inner-circle", "fdaa:2:1c4f:0:1::2")
-	w.request = func(body []byte) []byte {
+	w.OnRequest = func(_ string, body []byte) []byte {
 		if bytes.Contains(body, []byte("allocateIpAddress(")) {
 			return bytes.Replace(body, []byte(`"private_v6"`), []byte(`"v6"`), 1)
 		}
@@ -110,7 +110,7 @@ func TestAllocateUnseenTellsPublicChanges(t *testing.T) {
 
 func TestAllocateChecksForeignOrganization(t *testing.T) {
 	organization := regexp.MustCompile(`,"organizationId":"[^"]*"`)
-	forgotten := func(body []byte) []byte { // the platform takes the app's own organization
+	forgotten := func(_ string, body []byte) []byte { // the platform takes the app's own organization
 		if bytes.Contains(body, []byte("allocateIpAddress(")) {
 			return organization.ReplaceAll(body, nil)
 		}
@@ -119,7 +119,7 @@ func TestAllocateChecksForeignOrganization(t *testing.T) {
 	inList := regexp.MustCompile(`"organization":\{"slug":"partner"\}`)
 	tests := []struct {
 		name            string
-		request, answer func([]byte) []byte
+		request, answer func(path string, body []byte) []byte
 		noMachines      bool
 		status          plan.Status
 		say             string // in the summary, or among the unknown
@@ -128,7 +128,7 @@ func TestAllocateChecksForeignOrganization(t *testing.T) {
 		{"own network", forgotten, nil, false, plan.Failed, "is on the app's own network"},
 		{"own organization, no Machine tells the network", forgotten, nil, true, plan.Failed,
 			`of organization "personal", not of "partner"`},
-		{"organization not told", nil, func(body []byte) []byte {
+		{"organization not told", nil, func(_ string, body []byte) []byte {
 			return inList.ReplaceAll(body,
 				[]byte(`"organization":null`))
 		}, false, plan.Applied, "which organization's network"},
@@ -141,7 +141,7 @@ func TestAllocateChecksForeignOrganization(t *testing.T) {
 					w.DestroyMachine("shop-api", id)
 				}
 			}
-			w.request, w.answer = tt.request, tt.answer
+			w.OnRequest, w.OnAnswer = tt.request, tt.answer
 			var out address.AllocateResult
 			w.call("allocate_flycast", map[string]any{"app": "shop-api", "org": "partner"}, &out)
 			if said := out.Summary + strings.Join(out.Unknown, "\n"); out.Status != tt.status ||
@@ -169,7 +169,7 @@ func TestAllocateUnclearNetwork(t *testing.T) {
 		w.DestroyMachine("inner-circle", id)
 	}
 	network := regexp.MustCompile(`"network":\{[^{}]*(\{[^{}]*\})?[^{}]*\}`)
-	w.answer = func(body []byte) []byte { return network.ReplaceAll(body, []byte(`"network":null`)) }
+	w.OnAnswer = func(_ string, body []byte) []byte { return network.ReplaceAll(body, []byte(`"network":null`)) }
 	for _, arguments := range []map[string]any{{"app": "inner-circle"}, {"app": "inner-circle", "org": "partner"}} {
 		var out address.AllocateResult
 		w.call("allocate_flycast", arguments, &out)

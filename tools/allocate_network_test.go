@@ -17,7 +17,7 @@ import (
 // are sent.
 func (w *seededServer) allocationInputs() *[]map[string]string {
 	sent := &[]map[string]string{}
-	w.request = func(body []byte) []byte {
+	w.OnRequest = func(_ string, body []byte) []byte {
 		var request struct {
 			Variables struct{ Input map[string]string }
 		}
@@ -128,7 +128,7 @@ func TestAllocateNetworkNotTold(t *testing.T) {
 	var first address.AllocateResult
 	w.call("allocate_flycast", map[string]any{"app": "shop-api", "org": "partner"}, &first)
 	name := regexp.MustCompile(`("network":\{[^{}]*"name":)""`)
-	w.answer = func(body []byte) []byte { return name.ReplaceAll(body, []byte(`${1}null`)) }
+	w.OnAnswer = func(_ string, body []byte) []byte { return name.ReplaceAll(body, []byte(`${1}null`)) }
 	w.call("allocate_flycast", map[string]any{"app": "shop-api", "org": "partner"}, &out)
 	if out.Code != gate.Precondition || !strings.Contains(out.Summary, first.Address) {
 		t.Errorf("the address's network: got %s %s: %s", out.Status, out.Code, out.Summary)
@@ -143,7 +143,7 @@ func TestAllocateKnowsBothSlugs(t *testing.T) {
 	raw := regexp.MustCompile(`"rawSlug":"personal"`)
 	for _, slug := range []string{"personal", "ann-example-42"} {
 		w := newSeededServer(t, "", flysim.Options{})
-		w.answer = func(body []byte) []byte { return raw.ReplaceAll(body, []byte(`"rawSlug":"ann-example-42"`)) }
+		w.OnAnswer = func(_ string, body []byte) []byte { return raw.ReplaceAll(body, []byte(`"rawSlug":"ann-example-42"`)) }
 		var out address.AllocateResult
 		w.call("allocate_flycast", map[string]any{"app": "shop-api", "org": slug}, &out)
 		if out.Status != plan.Applied || out.NetworkSource != "app_record" {

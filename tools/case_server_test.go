@@ -59,7 +59,7 @@ func newCaseServer(b *appServer, text, dir string) *caseServer {
 	}
 	definitions, err := seed.Read([]byte(text), dir)
 	must(err)
-	must(seed.Build(b.t.Context(), b.Platform, definitions))
+	must(seed.Build(b.t.Context(), b.Platform.Platform, definitions))
 	b.app = definitions[0].Name
 	s := &caseServer{appServer: b, tools: make(map[string]call.Tool)}
 	if file, err := os.ReadFile(filepath.Join(dir, "fly.toml")); err == nil {

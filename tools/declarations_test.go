@@ -15,17 +15,14 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files and the README's table")
 
-type stillClock struct{}
-
-func (stillClock) Now() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
-
-func (stillClock) After(time.Duration) <-chan time.Time { return nil }
-
-func declared() []call.Tool { return All(Deps{Deps: call.Deps{Clock: stillClock{}}}) }
+func declared() []call.Tool {
+	return All(Deps{Deps: call.Deps{Clock: flytest.StillClock(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))}})
+}
 
 func TestGoldenDefinitions(t *testing.T) {
 	var names []string

@@ -1,30 +1,17 @@
 package tools
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // redirecting are services that redirect plain HTTP.
 const redirecting = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["http","tls"]}]}]`
-
-// byAPI makes Machines of the app such that were made through the Machines API,
-// with these services.
-func (b *appServer) byAPI(services string, ids ...string) {
-	b.t.Helper()
-	for _, id := range ids {
-		config, err := b.MachineConfig(b.app, id).Without("metadata").With("services", json.RawMessage(services))
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		b.SetMachineConfig(b.app, id, config)
-	}
-}
 
 // Machines that fly deploy did not make: list_ips names them, and both ways that
 // it offers end with a ready app.
@@ -32,7 +19,7 @@ func TestAdoptJourney(t *testing.T) {
 	deploys(t, "inner-circle", flysim.Options{}, func(b *appServer) {
 		t := b.t
 		ids := b.MachineIDs(b.app)
-		b.byAPI(redirecting, ids...)
+		b.MakeByAPI(b.app, redirecting, ids...)
 		image := b.MachineConfig(b.app, ids[0]).Image()
 		listed, err := b.toolset.readIPs(t.Context(), listInput{App: b.app})
 		if err != nil {
@@ -54,7 +41,7 @@ func TestAdoptJourney(t *testing.T) {
 
 		// Without adopt they are left alone, and that is said.
 		left := b.planOf(deployInput{Content: content, Image: image})
-		if left.Out.Machines.Left != len(ids) || !mention(left.Out.Remarks, "adopt: true") || len(left.Work.Rollout.Updates) != 0 {
+		if left.Out.Machines.Left != len(ids) || !flytest.Mentions(left.Out.Remarks, "adopt: true") || len(left.Work.Rollout.Updates) != 0 {
 			t.Errorf("without adopt: %+v, remarks %q", left.Out.Machines, left.Out.Remarks)
 		}
 
@@ -65,7 +52,7 @@ func TestAdoptJourney(t *testing.T) {
 			t.Fatalf("%d changes and %d creations, want %d and none", len(planned.Work.Rollout.Updates), len(planned.Work.Rollout.Creates), len(ids))
 		case !strings.Contains(question, "not made by fly deploy") || !strings.Contains(question, ids[0]) || !strings.Contains(question, `will belong to group "app"`):
 			t.Errorf("question:\n%s", question)
-		case !mention(planned.Out.Remarks, "adopted: "):
+		case !flytest.Mentions(planned.Out.Remarks, "adopted: "):
 			t.Errorf("remarks %q", planned.Out.Remarks)
 		case planned.Plan.Has(plan.ImageChange):
 			t.Error("the image is said to change")

@@ -12,6 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/patch"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -138,10 +139,10 @@ func TestDeployDriftBehind(t *testing.T) {
 	if got, want := drifts(out), []string{"app env.LOG_LEVEL behind 1"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if !mention(out.Changes, "(on Machines that did not get version 14)") || mention(out.Changes, "changed on the Machines") {
+	if !flytest.Mentions(out.Changes, "(on Machines that did not get version 14)") || flytest.Mentions(out.Changes, "changed on the Machines") {
 		t.Errorf("changes %q", out.Changes)
 	}
-	if mention(out.Remarks, "this undoes") || !mention(out.Remarks, "did not get version 14") {
+	if flytest.Mentions(out.Remarks, "this undoes") || !flytest.Mentions(out.Remarks, "did not get version 14") {
 		t.Errorf("remarks %q", out.Remarks)
 	}
 }
@@ -153,13 +154,13 @@ func TestDeployDriftFile(t *testing.T) {
 	if got, want := drifts(out), []string{"app env.LOG_LEVEL file 2", "app guest.memory_mb file 2"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if !mention(out.Changes, "guest.memory_mb: 512 → 1024 (edited in the file since version 14)") || len(out.Blockers) > 0 {
+	if !flytest.Mentions(out.Changes, "guest.memory_mb: 512 → 1024 (edited in the file since version 14)") || len(out.Blockers) > 0 {
 		t.Errorf("changes %q, blocked %s", out.Changes, blocked(out))
 	}
-	if !mention(out.Changes, "env.LOG_LEVEL: ‹hidden, 4 bytes› → ‹hidden, 5 bytes, changed› (edited in the file since version 14)") {
+	if !flytest.Mentions(out.Changes, "env.LOG_LEVEL: ‹hidden, 4 bytes› → ‹hidden, 5 bytes, changed› (edited in the file since version 14)") {
 		t.Errorf("changes %q", out.Changes)
 	}
-	if mention(out.Remarks, "undoes") || mention(out.Remarks, "not known") {
+	if flytest.Mentions(out.Remarks, "undoes") || flytest.Mentions(out.Remarks, "not known") {
 		t.Errorf("remarks %q", out.Remarks)
 	}
 }
@@ -173,7 +174,7 @@ func TestDeployDriftBoth(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, want := range []string{"512 → 1024 (edited in the file since version 14)", "2048 → 1024 (changed on the Machines and in the file since version 14)"} {
-		if !mention(out.Changes, want) {
+		if !flytest.Mentions(out.Changes, want) {
 			t.Errorf("got %q, want %s", out.Changes, want)
 		}
 	}
@@ -191,10 +192,10 @@ func TestDeployDriftUnknown(t *testing.T) {
 	if got, want := drifts(out), []string{"app guest.memory_mb unknown 2"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if !mention(out.Remarks, "the origin of the changes is unknown: the last release could not be read (unauthorized)") {
+	if !flytest.Mentions(out.Remarks, "the origin of the changes is unknown: the last release could not be read (unauthorized)") {
 		t.Errorf("remarks %q", out.Remarks)
 	}
-	if !mention(out.Changes, "guest.memory_mb: 512 → 1024") || mention(out.Changes, "since") {
+	if !flytest.Mentions(out.Changes, "guest.memory_mb: 512 → 1024") || flytest.Mentions(out.Changes, "since") {
 		t.Errorf("changes %q", out.Changes)
 	}
 
@@ -205,7 +206,7 @@ func TestDeployDriftUnknown(t *testing.T) {
 	if got, want := drifts(out), []string{"app env.LOG_LEVEL unknown 1"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if !mention(out.Remarks, "no release with a stored configuration") || mention(out.Changes, "since") {
+	if !flytest.Mentions(out.Remarks, "no release with a stored configuration") || flytest.Mentions(out.Changes, "since") {
 		t.Errorf("remarks %q, changes %q", out.Remarks, out.Changes)
 	}
 }
@@ -223,7 +224,7 @@ func TestDeployDriftEdit(t *testing.T) {
 		return map[string]any{"draft": out.Draft}
 	}
 	out := b.plan(patch(map[string]any{"app": "shop-api"}))
-	if len(out.Drift) > 0 || !mention(out.Changes, "force_https") || mention(out.Changes, "since") || mention(out.Remarks, "not known") {
+	if len(out.Drift) > 0 || !flytest.Mentions(out.Changes, "force_https") || flytest.Mentions(out.Changes, "since") || flytest.Mentions(out.Remarks, "not known") {
 		t.Errorf("drift %q, changes %q, remarks %q", drifts(out), out.Changes, out.Remarks)
 	}
 	if n := b.releases(); n != 0 {
@@ -249,7 +250,7 @@ func TestDeployDriftEdit(t *testing.T) {
 	if got := drifts(out); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if !mention(out.Changes, "services[0].internal_port: 8080 → 8081 (edited in the file since version 14)") {
+	if !flytest.Mentions(out.Changes, "services[0].internal_port: 8080 → 8081 (edited in the file since version 14)") {
 		t.Errorf("changes %q", out.Changes)
 	}
 }

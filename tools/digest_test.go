@@ -12,6 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/patch"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // TestRecordedDigests compares the digests of plans for the example apps with recorded ones.
@@ -56,7 +57,7 @@ func digestCases() []digestCase {
 	flycast := func(b *appServer) { b.AddAddress(b.app, "private_v6", "", "") }
 	limit := func(b *appServer) string { return b.file("soft_limit = 200", "soft_limit = 20") }
 	file := func(b *appServer) string { return b.file("", "") }
-	adoptable := func(b *appServer) { b.byAPI(redirecting, b.MachineIDs(b.app)...) }
+	adoptable := func(b *appServer) { b.MakeByAPI(b.app, redirecting, b.MachineIDs(b.app)...) }
 	cases := []digestCase{
 		{tool: allocate, app: "shop-api", name: "own network"},
 		{tool: allocate, app: "shop-api", name: "another network", arguments: map[string]any{"network": "blue"}},
@@ -71,7 +72,7 @@ func digestCases() []digestCase {
 			arguments: map[string]any{"ips": []string{"2a09:8280:1::3a:7c20"}, "allow_unreachable": true}},
 		{tool: release, app: "legacy-api", name: "all, ready", arrange: func(b *appServer) {
 			flycast(b)
-			b.byAPI(readyServices, b.MachineIDs(b.app)...)
+			b.MakeByAPI(b.app, readyServices, b.MachineIDs(b.app)...)
 		}},
 		{tool: release, app: "game-server", name: "UDP", arrange: flycast,
 			arguments: map[string]any{"allow_unreachable": true}},
@@ -86,13 +87,13 @@ func digestCases() []digestCase {
 			arguments: map[string]any{"wake": false, "max_unavailable": 2, "wait_timeout": "90s"}, content: limit},
 		{tool: deploy, app: "shop-api", name: "drift", content: limit, arrange: func(b *appServer) {
 			b.SetMachineConfig(b.app, b.MachineIDs(b.app)[0],
-				withField(b.t, b.MachineConfig(b.app, b.MachineIDs(b.app)[0]), "env",
+				platformtest.WithField(b.t, b.MachineConfig(b.app, b.MachineIDs(b.app)[0]), "env",
 					map[string]any{"SECRET_KEY": "x"}))
 		}},
 		{tool: deploy, app: "inner-circle", name: "adopt", arrange: adoptable,
 			arguments: map[string]any{"adopt": true}, content: file},
 		{tool: deploy, app: "inner-circle", name: "more becomes public",
-			content: func(b *appServer) string { return b.withoutChecks() }, arrange: func(b *appServer) {
+			content: func(b *appServer) string { return b.FileWithoutChecks(b.app) }, arrange: func(b *appServer) {
 				b.AddAddress(b.app, "shared_v4", "", "")
 			}},
 		{tool: deploy, app: "shop-api", name: "new group", content: func(b *appServer) string {

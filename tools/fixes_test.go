@@ -168,7 +168,7 @@ func TestFixesEnd(t *testing.T) {
 			s.Inject(flysim.Fault{Operation: "machine.list", Status: http.StatusForbidden, Times: -1})
 		}},
 		{name: "Machines that cannot be read", toml: web(readyService), end: plan.MachineUnread, most: 1, before: func(s *caseServer) {
-			s.answer = func(body []byte) []byte {
+			s.OnAnswer = func(_ string, body []byte) []byte {
 				return []byte(strings.Replace(string(body), `"config":{`, `"incomplete_config":{`, 1))
 			}
 		}},
@@ -188,7 +188,7 @@ func TestFixesEnd(t *testing.T) {
 		{name: "a volume that is not there", toml: web(readyService), deploys: web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), end: target.ReplacementNeeded, most: 1},
 		{name: "a strategy that cannot be", toml: web(readyService), deploys: web(redirectingService + "[deploy]\n  strategy = \"bluegreen\"\n  [[http_service.checks]]\n  path = \"/\"\n"), end: target.StrategyNotPossible, most: 1, before: func(s *caseServer) { s.ForbidBlueGreen(s.app) }},
 		{name: "half a configuration", toml: web(readyService), deploys: web(redirectingService), end: target.IncompleteConfiguration, most: 1, before: func(s *caseServer) {
-			s.answer = func(body []byte) []byte {
+			s.OnAnswer = func(_ string, body []byte) []byte {
 				return []byte(strings.Replace(string(body), `"config":{`, `"incomplete_config":{`, 1))
 			}
 		}},

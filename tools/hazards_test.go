@@ -12,8 +12,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/address"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 	"github.com/flycast-mcp/flycast-mcp/internal/source"
 )
 
@@ -43,7 +45,7 @@ func judgedHarmless(t *testing.T, p plan.Plan) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := gate.New(gate.Options{Policy: rules, Ledger: noUses{}, Now: wallClock{}.Now})
+	g := gate.New(gate.Options{Policy: rules, Ledger: noUses{}, Now: time.Now})
 	outcome := g.Decide(request, nil)
 	return outcome.Kind == gate.Proceed
 }
@@ -141,7 +143,7 @@ func releaseShapes(b *appServer) []shape {
 				number++
 				app := fmt.Sprintf("released-%d", number)
 				b.AddApp(app, "personal", "")
-				b.AddMachine(app, "iad", withField(b.t, machine.Config{}, "services", json.RawMessage(services)))
+				b.AddMachine(app, "iad", platformtest.WithField(b.t, machine.Config{}, "services", json.RawMessage(services)))
 				if flycast {
 					b.AddAddress(app, "private_v6", "", "")
 				}
@@ -215,8 +217,8 @@ func deployShapes(b *appServer) []shape {
 				b.t.Fatal(err)
 			}
 			for _, group := range []string{"app", "web"} {
-				config := withField(b.t, machine.Config{}, "image", "registry.fly.io/x:deployment-1")
-				config = withField(b.t, config, "metadata", map[string]string{machine.MetadataPlatformVersion: "v2", machine.MetadataProcessGroup: group})
+				config := platformtest.WithField(b.t, machine.Config{}, "image", "registry.fly.io/x:deployment-1")
+				config = platformtest.WithField(b.t, config, "metadata", map[string]string{machine.MetadataPlatformVersion: "v2", machine.MetadataProcessGroup: group})
 				made, err := one.Apply(group, config)
 				if err != nil {
 					b.t.Fatal(err)
@@ -255,7 +257,7 @@ func allocateShapes(b *appServer) []shape {
 	b.AddApp("reached", "personal", "")
 	var out []shape
 	for _, network := range []string{"", "partners"} {
-		planned, err := address.NewAllocator(b.toolset.fly, wallClock{}, nil).Plan(b.t.Context(), address.AllocateInput{App: "reached", Network: network})
+		planned, err := address.NewAllocator(b.toolset.fly, flytest.WallClock{}, nil).Plan(b.t.Context(), address.AllocateInput{App: "reached", Network: network})
 		if err != nil {
 			b.t.Fatal(err)
 		}

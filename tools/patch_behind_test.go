@@ -11,6 +11,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/patch"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // patch plans a patch_services of the deployed configuration and, if there is
@@ -24,11 +25,7 @@ func (b *appServer) patch() (planned patch.Proposal, out patch.Result) {
 	if planned.Plan.Empty() {
 		return planned, out
 	}
-	outcome := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.toolset.Journal}, Now: b.Clock().Now}).Decide(gate.Request{Tool: "patch_services", App: b.app, Steps: planned.Plan.Grants()}, nil)
-	grant, err := outcome.Commit()
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	grant := b.Grant(call.Ledger{Journal: b.toolset.Journal}, gate.Request{Tool: "patch_services", App: b.app, Steps: planned.Plan.Grants()})
 	if out, err = b.toolset.editor().Apply(planned.Work, grant, call.CallerFrom(b.t.Context()).ID); err != nil {
 		b.t.Fatal(err)
 	}
@@ -54,7 +51,7 @@ func TestPatchBehind(t *testing.T) {
 		says   string
 	}{
 		"lacking": {func(b *appServer, id string) {
-			b.SetMachineConfig(b.app, id, withField(b.t, b.MachineConfig(b.app, id), "services", []any{}))
+			b.SetMachineConfig(b.app, id, platformtest.WithField(b.t, b.MachineConfig(b.app, id), "services", []any{}))
 			time.Sleep(10 * time.Minute)
 		}, "1 of 2 Machines do not have its services"},
 		"not proved": {func(b *appServer, id string) {

@@ -80,8 +80,8 @@ func TestStrangers(t *testing.T) {
 		deploys(t, "shop-api", flysim.Options{}, func(b *appServer) {
 			t := b.t
 			ids := b.MachineIDs(b.app)
-			b.byAPI(redirecting, ids[0])
-			b.byAPI(database, ids[1:]...)
+			b.MakeByAPI(b.app, redirecting, ids[0])
+			b.MakeByAPI(b.app, database, ids[1:]...)
 			_, err := b.toolset.editor().Plan(t.Context(), patch.Input{App: b.app})
 			p, ok := err.(*plan.Problem)
 			if !ok || p.Code != gate.Precondition || !strings.Contains(p.Message, "different programs") || !strings.Contains(p.Message, ids[1]) {
@@ -99,7 +99,7 @@ func TestStrangers(t *testing.T) {
 		deploys(t, "shop-api", flysim.Options{}, func(b *appServer) {
 			t := b.t
 			id := b.MachineIDs(b.app)[0]
-			b.byAPI(database, id)
+			b.MakeByAPI(b.app, database, id)
 			_, patched := b.patch()
 			if patched.Next[0].Arguments.Adopt || !slices.ContainsFunc(patched.Remarks, func(r patch.Remark) bool { return r.Code == "other_program" && strings.Contains(r.What, id) }) {
 				t.Errorf("next %+v, remarks %+v", patched.Next, patched.Remarks)

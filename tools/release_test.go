@@ -51,7 +51,7 @@ func TestUnreadMachinesAreNotSilent(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newReleaseServer(t, flysim.Options{})
 			s.AddAddress(test.app, "private_v6", "", "")
-			s.edit = machines(test.edit)
+			s.OnAnswer = machines(test.edit)
 			list := s.list(test.app)
 			if list.Exposed != "unknown" || !slices.Equal(blockerIDs(list.Blockers), []string{plan.MachineUnread}) {
 				t.Errorf("exposed %s, blockers %v", list.Exposed, list.Blockers)
@@ -89,7 +89,7 @@ func TestUnreadMachinesAreNotSilent(t *testing.T) {
 	t.Run("null", func(t *testing.T) {
 		s := newReleaseServer(t, flysim.Options{})
 		s.AddAddress("shop-api", "private_v6", "", "")
-		s.edit = machines(func(string) string { return "null" })
+		s.OnAnswer = machines(func(string) string { return "null" })
 		if out := s.release(map[string]any{"app": "shop-api"}); out.Code != gate.PlatformError {
 			t.Errorf("got %s %s, want platform_error", out.Code, out.Summary)
 		}
@@ -212,7 +212,7 @@ func TestReadAgainBeforeEachRelease(t *testing.T) {
 			s := newReleaseServer(t, flysim.Options{})
 			s.ready("legacy-api", readyServices)
 			var begun atomic.Bool
-			s.edit = func(path string, body []byte) []byte {
+			s.OnAnswer = func(path string, body []byte) []byte {
 				body = private.ReplaceAll(body, []byte(`"private_ip":""`)) // only the names tell
 				if strings.HasSuffix(path, "/graphql") && begun.Load() {
 					return test.edit(body)
@@ -348,7 +348,7 @@ func TestUnclearFlycastIsTold(t *testing.T) {
 	s.ready("shop-api", readyServices)
 	private, network := regexp.MustCompile(`"private_ip":"[^"]*"`),
 		regexp.MustCompile(`"network":\{[^{}]*(\{[^{}]*\})?[^{}]*\}`)
-	s.edit = func(path string, body []byte) []byte {
+	s.OnAnswer = func(path string, body []byte) []byte {
 		body = private.ReplaceAll(body, []byte(`"private_ip":""`))
 		if strings.HasSuffix(path, "/graphql") {
 			body = network.ReplaceAll(body, []byte(`"network":null`))
@@ -372,7 +372,7 @@ func TestUnrecognizedAddressIsNamed(t *testing.T) {
 	s := newReleaseServer(t, flysim.Options{})
 	s.ready("shop-api", readyServices)
 	s.RemoveAddress("shop-api", "66.241.124.11")
-	s.edit = func(_ string, body []byte) []byte {
+	s.OnAnswer = func(_ string, body []byte) []byte {
 		return bytes.ReplaceAll(body, []byte(`"type":"v6"`), []byte(`"type":"anycast_v6"`))
 	}
 	const ip = "2a09:8280:1::2d:1111"

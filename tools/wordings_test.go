@@ -6,6 +6,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/address"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -15,7 +16,7 @@ func TestWordings(t *testing.T) {
 	deploys(t, "shop-api", flysim.Options{}, func(b *appServer) {
 		t := b.t
 		plans := make(map[string]plan.Plan)
-		allocation, err := address.NewAllocator(b.toolset.fly, wallClock{}, nil).Plan(t.Context(),
+		allocation, err := address.NewAllocator(b.toolset.fly, flytest.WallClock{}, nil).Plan(t.Context(),
 			address.AllocateInput{App: b.app})
 		if err != nil {
 			t.Fatal(err)

@@ -10,24 +10,12 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 const redirecting = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["http","tls"]}]}]`
-
-// byAPI makes Machines of the app such that were made through the Machines API,
-// with these services.
-func (b *deployedApp) byAPI(services string, ids ...string) {
-	b.t.Helper()
-	for _, id := range ids {
-		config, err := b.MachineConfig(b.app, id).Without("metadata").With("services", json.RawMessage(services))
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		b.SetMachineConfig(b.app, id, config)
-	}
-}
 
 // TestAdoptDecides which Machines are adopted, and into which group.
 func TestAdoptDecides(t *testing.T) {
@@ -74,7 +62,7 @@ func TestAdoptDecides(t *testing.T) {
 			}
 			b.SetMachineConfig(b.app, ids[0], config)
 			in := test.in
-			in.App, in.Content, in.Adopt = b.app, b.withoutChecks()+test.file, true
+			in.App, in.Content, in.Adopt = b.app, b.FileWithoutChecks(b.app)+test.file, true
 			planned, err := b.planDeploy(in)
 			if err != nil {
 				t.Fatalf("%s: %v", test.name, err)
@@ -101,7 +89,7 @@ func TestAdoptDecides(t *testing.T) {
 					t.Errorf("%s: env %s, want %s", test.name, after.Raw("env"), config.Raw("env"))
 				}
 			}
-			if test.remark != "" && !mention(planned.Out.Remarks, test.remark) {
+			if test.remark != "" && !flytest.Mentions(planned.Out.Remarks, test.remark) {
 				t.Errorf("%s: remarks %q, want %q", test.name, planned.Out.Remarks, test.remark)
 			}
 		})
@@ -113,9 +101,9 @@ func TestAdoptIsOffered(t *testing.T) {
 	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		ids := b.MachineIDs(b.app)
-		content := b.withoutChecks()
+		content := b.FileWithoutChecks(b.app)
 		b.deploy(content)
-		b.byAPI(redirecting, ids[0])
+		b.MakeByAPI(b.app, redirecting, ids[0])
 		b.ResetCalls()
 		planned := b.planOf(input{Content: content})
 		if !planned.Plan.Empty() || len(planned.Next) == 0 || planned.Next[0].Tool != Tool || !planned.Next[0].Arguments.Adopt || !strings.Contains(planned.Next[0].Why, ids[0]) {
@@ -131,8 +119,8 @@ func TestAdoptIsOffered(t *testing.T) {
 func TestAdoptIsDigested(t *testing.T) {
 	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		ids := b.MachineIDs(b.app)
-		content := b.withoutChecks()
-		b.byAPI(redirecting, ids[0])
+		content := b.FileWithoutChecks(b.app)
+		b.MakeByAPI(b.app, redirecting, ids[0])
 		one := b.planOf(input{Content: content, Adopt: true}).Plan
 		none := b.planOf(input{Content: content}).Plan
 		if one.Digest() == none.Digest() {

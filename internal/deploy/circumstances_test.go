@@ -10,6 +10,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -17,13 +18,8 @@ import (
 // cordon takes a Machine out of routing, as somebody with flyctl does.
 func (b *deployedApp) cordon(id string) {
 	b.t.Helper()
-	g := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.deployer.Journal}, Now: b.Clock().Now})
-	outcome := g.Decide(gate.Request{Tool: "fly", App: b.app, Steps: []gate.Step{{Verb: gate.CordonMachine, App: b.app, Target: id}}}, nil)
-	grant, err := outcome.Commit()
-	if err == nil {
-		err = b.deployer.Client.CordonMachine(b.t.Context(), grant, b.app, id, nil)
-	}
-	if err != nil {
+	grant := b.Grant(call.Ledger{Journal: b.deployer.Journal}, gate.Request{Tool: "fly", App: b.app, Steps: []gate.Step{{Verb: gate.CordonMachine, App: b.app, Target: id}}})
+	if err := b.deployer.Client.CordonMachine(b.t.Context(), grant, b.app, id, nil); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -45,7 +41,7 @@ func TestDeployWithoutHelp(t *testing.T) {
 			if got, want := planned.Plan.Has(plan.BriefOutage), name != "nothing"; got != want {
 				t.Errorf("%s: brief outage %v, want %v", name, got, want)
 			}
-			if got, want := mention(planned.Out.Remarks, "Machine "+id+": cordoned"), name == "cordoned"; got != want {
+			if got, want := flytest.Mentions(planned.Out.Remarks, "Machine "+id+": cordoned"), name == "cordoned"; got != want {
 				t.Errorf("%s: remarks %q", name, planned.Out.Remarks)
 			}
 			if out, err := b.apply(planned); err != nil || out.Status != plan.Applied {
@@ -84,7 +80,7 @@ func TestDeployAddressless(t *testing.T) {
 		b.AddApp("fresh", "personal", "")
 		b.app = "fresh"
 		planned := b.planOf(input{Content: content, Image: "registry.fly.io/fresh:deployment-1"})
-		if !mention(planned.Out.Remarks, "allocate_flycast first") {
+		if !flytest.Mentions(planned.Out.Remarks, "allocate_flycast first") {
 			t.Errorf("remarks %q", planned.Out.Remarks)
 		}
 		out, err := b.apply(planned)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -87,7 +88,7 @@ func TestDeployAddressCameMeanwhile(t *testing.T) {
 		address := ""
 		b.Inject(flysim.Fault{Operation: "lease.acquire", Before: func(p *flysim.Platform) { address = p.AddAddress(b.app, "v4", "", "") }})
 		out, err := b.apply(planned)
-		if err != nil || address == "" || !strings.Contains(out.Summary, address) || !mention(out.Unknown, address) {
+		if err != nil || address == "" || !strings.Contains(out.Summary, address) || !flytest.Mentions(out.Unknown, address) {
 			t.Errorf("%s: got %q, unknown %q, %v", address, out.Summary, out.Unknown, err)
 		}
 	})
@@ -122,11 +123,14 @@ func TestDeployKept(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 		planned := b.plan(b.file("", ""))
-		b.update = func(body []byte) []byte {
+		b.OnRequest = func(path string, body []byte) []byte {
+			if !strings.Contains(path, "/machines/") {
+				return body
+			}
 			return []byte(strings.Replace(string(body), `"services":[`, `"services":[`+more+`,`, 1))
 		}
 		out, err := b.apply(planned)
-		if err != nil || out.Code != gate.VerifyFailed || !mention(out.Unknown, "services[1].internal_port: sent nothing, found 80") {
+		if err != nil || out.Code != gate.VerifyFailed || !flytest.Mentions(out.Unknown, "services[1].internal_port: sent nothing, found 80") {
 			t.Errorf("got %s %q, unknown %q, %v", out.Code, out.Summary, out.Unknown, err)
 		}
 		if len(out.Verified) > 0 {
@@ -142,7 +146,7 @@ func TestDeployVerified(t *testing.T) {
 			t := b.t
 			content := b.file("min_machines_running = 0", "min_machines_running = 1")
 			if !with {
-				content = b.withoutChecks()
+				content = b.FileWithoutChecks(b.app)
 			}
 			out := b.deploy(content)
 			if out.Machines.Healthy != 2 || len(out.Verified) != 1 || strings.Contains(out.Verified[0], "with passing checks") != with {

@@ -9,6 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -70,7 +71,7 @@ func TestDeployLeftOver(t *testing.T) {
 				b.t.Errorf("%s %v: %d Machines, want %d, %v", test.strategy, test.labels, len(planned.Work.Rollout.Updates), test.want, err)
 			}
 			named := test.strategy == "rolling" && test.labels[machine.MetadataBlueGreenTag] == machine.SafeToDestroy
-			if mention(planned.Out.Remarks, "strategy bluegreen finishes it") != named {
+			if flytest.Mentions(planned.Out.Remarks, "strategy bluegreen finishes it") != named {
 				b.t.Errorf("%s %v: remarks %q", test.strategy, test.labels, planned.Out.Remarks)
 			}
 		})

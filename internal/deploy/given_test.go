@@ -53,7 +53,7 @@ func TestDeployShowsWhatTheFileBrings(t *testing.T) {
 				b.SetMachineConfig(b.app, id, config)
 			}
 			in := test.in
-			in.Content = b.withoutChecks() + "\n" + test.more
+			in.Content = b.FileWithoutChecks(b.app) + "\n" + test.more
 			planned := b.planOf(in)
 			form := planned.Plan.Question().Text()
 			text := unwrappedQuestion(form)

@@ -9,6 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -76,7 +77,7 @@ func TestDeployScopeServices(t *testing.T) {
 			t.Errorf("a second one would change %q", again.Out.Changes)
 		}
 		// All of it is still to be done.
-		if rest := b.plan(content); !rest.Plan.Has(plan.OtherConfigChanges) || !mention(rest.Out.Changes, "guest.memory_mb") {
+		if rest := b.plan(content); !rest.Plan.Has(plan.OtherConfigChanges) || !flytest.Mentions(rest.Out.Changes, "guest.memory_mb") {
 			t.Errorf("hazards %q, changes %q", rest.Plan.Hazards, rest.Out.Changes)
 		}
 	})
@@ -95,7 +96,7 @@ func TestDeployScopeServicesRelease(t *testing.T) {
 		b.AddMachine(b.app, "iad", config)
 		planned := b.planOf(input{Content: "[http_service]\n  internal_port = 8080\n", Scope: ScopeServices})
 		out, err := b.apply(planned)
-		if err != nil || out.Status != plan.Applied || out.Release != 0 || len(b.Releases(b.app)) != 0 || !mention(out.Remarks, "no version was recorded") {
+		if err != nil || out.Status != plan.Applied || out.Release != 0 || len(b.Releases(b.app)) != 0 || !flytest.Mentions(out.Remarks, "no version was recorded") {
 			t.Errorf("got %s %q, remarks %q, %v", out.Status, out.Summary, out.Remarks, err)
 		}
 	})
@@ -213,7 +214,7 @@ func TestDeployVanished(t *testing.T) {
 		if !strings.Contains(question, `Machines of groups not in the file are not destroyed: "worker"`) {
 			t.Errorf("question %s", question)
 		}
-		if !mention(planned.Out.Remarks, `group "worker" is not in the file`) || planned.Out.Machines.Left != 1 {
+		if !flytest.Mentions(planned.Out.Remarks, `group "worker" is not in the file`) || planned.Out.Machines.Left != 1 {
 			t.Errorf("remarks %q, %+v", planned.Out.Remarks, planned.Out.Machines)
 		}
 		before := len(b.MachineIDs(b.app))
@@ -237,7 +238,7 @@ func TestDeployByHand(t *testing.T) {
 		if question := planned.Plan.Question().Text(); !strings.Contains(question, `restart.policy removed (was 'always')`) {
 			t.Errorf("question %s", question)
 		}
-		if !mention(planned.Out.Changes, "changed on the Machines since version 5") {
+		if !flytest.Mentions(planned.Out.Changes, "changed on the Machines since version 5") {
 			t.Errorf("changes %q", planned.Out.Changes)
 		}
 		if out, err := b.apply(planned); err != nil || out.Status != plan.Applied || b.MachineConfig(b.app, id).Raw("restart") != nil {
@@ -286,7 +287,7 @@ func TestDeployReplacements(t *testing.T) {
 			}
 			content := b.file("", "") + test.file
 			if test.want == "" {
-				if planned := b.plan(content); !mention(planned.Out.Changes, "mounts[0].path: \"/before\" → \"/data\"") && !mention(planned.Out.Changes, "mounts[0].path") {
+				if planned := b.plan(content); !flytest.Mentions(planned.Out.Changes, "mounts[0].path: \"/before\" → \"/data\"") && !flytest.Mentions(planned.Out.Changes, "mounts[0].path") {
 					t.Errorf("%s: changes %q", test.name, planned.Out.Changes)
 				}
 				return
@@ -325,7 +326,7 @@ func TestDeployLeft(t *testing.T) {
 			test.do(b, id)
 			was := b.MachineConfig(b.app, id)
 			planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-			if !mention(planned.Out.Remarks, "Machine "+id) || !mention(planned.Out.Remarks, test.want) || planned.Out.Machines.Left != 1 || len(planned.Work.Rollout.Creates) > 0 {
+			if !flytest.Mentions(planned.Out.Remarks, "Machine "+id) || !flytest.Mentions(planned.Out.Remarks, test.want) || planned.Out.Machines.Left != 1 || len(planned.Work.Rollout.Creates) > 0 {
 				t.Errorf("%s: remarks %q, %+v", test.name, planned.Out.Remarks, planned.Out.Machines)
 			}
 			out, err := b.apply(planned)
@@ -362,7 +363,7 @@ func TestDeployStandby(t *testing.T) {
 			config := oracleWith(t, b.MachineConfig(b.app, ids[1]), "standbys", []string{ids[0]})
 			b.SetMachineConfig(b.app, ids[1], oracleMerge(t, config, "env", "FLY_STANDBY_FOR", ids[0]))
 			planned := b.planOf(input{Content: b.file("", ""), Scope: scope})
-			if !mention(planned.Out.Remarks, "no longer a standby") || len(planned.Work.Rollout.Updates) != 1 {
+			if !flytest.Mentions(planned.Out.Remarks, "no longer a standby") || len(planned.Work.Rollout.Updates) != 1 {
 				t.Errorf("%s: remarks %q", scope, planned.Out.Remarks)
 			}
 			out, err := b.apply(planned)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
@@ -32,7 +33,7 @@ func TestDeployKeepsTheBuild(t *testing.T) {
 		}
 		content := strings.Replace(b.newGroup(), "min_machines_running = 0", "min_machines_running = 1", 1)
 		planned := b.plan(content)
-		if planned.Plan.Has(plan.ImageChange) || !mention(planned.Out.Remarks, "is pinned to the build that is running") || slices.Contains(planned.Plan.Unknown, plan.BuildUnknown) {
+		if planned.Plan.Has(plan.ImageChange) || !flytest.Mentions(planned.Out.Remarks, "is pinned to the build that is running") || slices.Contains(planned.Plan.Unknown, plan.BuildUnknown) {
 			t.Errorf("hazards %q, unknown %q, remarks %q", planned.Plan.Hazards, planned.Plan.Unknown, planned.Out.Remarks)
 		}
 		out, err := b.apply(planned)
@@ -61,7 +62,7 @@ func TestDeployServicesPin(t *testing.T) {
 		t := b.t
 		b.tagged("registry.fly.io/inner-circle:stable")
 		planned := b.planOf(input{Content: b.file("auto_stop_machines = \"stop\"", "auto_stop_machines = \"off\""), Scope: ScopeServices})
-		if planned.Plan.Has(plan.ImageChange) || planned.Plan.Has(plan.OtherConfigChanges) || !mention(planned.Out.Remarks, "is pinned to the build that is running") {
+		if planned.Plan.Has(plan.ImageChange) || planned.Plan.Has(plan.OtherConfigChanges) || !flytest.Mentions(planned.Out.Remarks, "is pinned to the build that is running") {
 			t.Errorf("hazards %q, remarks %q", planned.Plan.Hazards, planned.Out.Remarks)
 		}
 		question := strings.Join(strings.Fields(strings.ReplaceAll(planned.Plan.Question().Text(), "│", "")), "")
@@ -74,7 +75,7 @@ func TestDeployServicesPin(t *testing.T) {
 			t.Errorf("question %s", question)
 		}
 		// What is structured has the platform's words, the text a person's.
-		if !mention(planned.Out.Changes, "autostop: true → false") || !slices.ContainsFunc(planned.Out.Changes, func(change string) bool { return strings.Contains(plan.PlainChange(change), "autostop: stop → off") }) {
+		if !flytest.Mentions(planned.Out.Changes, "autostop: true → false") || !slices.ContainsFunc(planned.Out.Changes, func(change string) bool { return strings.Contains(plan.PlainChange(change), "autostop: stop → off") }) {
 			t.Errorf("changes %q", planned.Out.Changes)
 		}
 	})
@@ -89,7 +90,7 @@ func TestDeployTag(t *testing.T) {
 	} {
 		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			planned := b.planOf(input{Content: b.file("", ""), Image: image})
-			if !planned.Plan.Has(plan.ImageChange) || mention(planned.Out.Remarks, "is a tag: Fly looks it up for each Machine") != open {
+			if !planned.Plan.Has(plan.ImageChange) || flytest.Mentions(planned.Out.Remarks, "is a tag: Fly looks it up for each Machine") != open {
 				b.t.Errorf("%s: hazards %q, remarks %q", image, planned.Plan.Hazards, planned.Out.Remarks)
 			}
 			if got := strings.Contains(planned.Plan.Question().Text(), plan.BuildUnknown.Sentence()); got != open {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -17,12 +18,7 @@ import (
 func (b *deployedApp) leave(entries ...journal.Entry) string {
 	b.t.Helper()
 	planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-	g := gate.New(gate.Options{Ledger: call.Ledger{Journal: b.deployer.Journal}, Now: b.Clock().Now})
-	outcome := g.Decide(gate.Request{Tool: Tool, App: b.app, Steps: planned.Plan.Grants()}, nil)
-	grant, err := outcome.Commit()
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	grant := b.Grant(call.Ledger{Journal: b.deployer.Journal}, gate.Request{Tool: Tool, App: b.app, Steps: planned.Plan.Grants()})
 	release, err := b.deployer.Client.CreateRelease(b.t.Context(), grant, b.app, *planned.Work.Rollout.Release)
 	if err != nil {
 		b.t.Fatal(err)
@@ -52,11 +48,11 @@ func TestDeployAbandoned(t *testing.T) {
 		id := b.leave()
 		b.write(journal.Entry{Event: journal.Step, Verb: string(gate.CreateRelease), Target: id, Status: "pending"})
 		same := b.plan(b.file("", ""))
-		if !same.Plan.Empty() || !mention(same.Out.Remarks, "the next deploy that has something to do closes it") {
+		if !same.Plan.Empty() || !flytest.Mentions(same.Out.Remarks, "the next deploy that has something to do closes it") {
 			t.Errorf("nothing to do: remarks %q", same.Out.Remarks)
 		}
 		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-		if !mention(planned.Out.Remarks, "this deploy closes it as interrupted") {
+		if !flytest.Mentions(planned.Out.Remarks, "this deploy closes it as interrupted") {
 			t.Errorf("remarks %q", planned.Out.Remarks)
 		}
 		out, err := b.apply(planned)
@@ -84,7 +80,7 @@ func TestDeployLostRelease(t *testing.T) {
 		id := b.leave()
 		content := b.file("min_machines_running = 0", "min_machines_running = 1")
 		planned := b.plan(content)
-		if !mention(planned.Out.Remarks, "may belong to the interrupted deploy; it was left as it is") {
+		if !flytest.Mentions(planned.Out.Remarks, "may belong to the interrupted deploy; it was left as it is") {
 			t.Errorf("remarks %q", planned.Out.Remarks)
 		}
 		if _, err := b.apply(planned); err != nil {
@@ -154,7 +150,7 @@ func TestDeployLateList(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again.Plan.Has(plan.MachineCreated) || !mention(again.Out.Remarks, "is not in the list of Machines yet") {
+			if again.Plan.Has(plan.MachineCreated) || !flytest.Mentions(again.Out.Remarks, "is not in the list of Machines yet") {
 				t.Errorf("%s: the second plan has hazards %q, remarks %q", name, again.Plan.Hazards, again.Out.Remarks)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/target"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
@@ -114,7 +115,7 @@ UNDO        Machines that are destroyed do NOT come back; if a new Machine fails
 		}
 		out, err := b.apply(planned)
 		if err != nil || out.Status != plan.Applied || *out.Machines != (Counts{Total: 2, Created: 2, Healthy: 2}) ||
-			!strings.Contains(out.Summary, "2 created. 2 destroyed as planned.") || !mention(out.Undo, "2 Machines destroyed") {
+			!strings.Contains(out.Summary, "2 created. 2 destroyed as planned.") || !flytest.Mentions(out.Undo, "2 Machines destroyed") {
 			t.Fatalf("got %s %q %+v, undo %q, %v", out.Status, out.Summary, out.Machines, out.Undo, err)
 		}
 		greens := b.MachineIDs(b.app)
@@ -150,7 +151,7 @@ func TestDeployNotPossible(t *testing.T) {
 		want                string
 	}{
 		{"no room", "inner-circle", "bluegreen", func(b *deployedApp) { b.ForbidBlueGreen(b.app) }, nil, "app can't undergo bluegreen deployment due to org limits"},
-		{"no checks", "inner-circle", "bluegreen", nil, (*deployedApp).withoutChecks, "you need to define at least 1 check in order to use blue-green deployments"},
+		{"no checks", "inner-circle", "bluegreen", nil, func(b *deployedApp) string { return b.FileWithoutChecks(b.app) }, "you need to define at least 1 check in order to use blue-green deployments"},
 		{"a volume", "inner-circle", "bluegreen", mountAll, mounting, "mounts a volume"},
 		{"a volume", "inner-circle", "canary", mountAll, mounting, "error canary deployment strategy is not supported when using mounted volumes"},
 	}

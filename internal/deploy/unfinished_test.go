@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
@@ -36,7 +37,7 @@ func TestDeployUnfinished(t *testing.T) {
 			journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: ids[1], Status: "begun"},
 		)
 		planned := b.plan(content)
-		if !mention(planned.Out.Remarks, "has no end in the journal") || !mention(planned.Out.Remarks, "already have the configuration of this plan: "+strings.Join(ids, ", ")) {
+		if !flytest.Mentions(planned.Out.Remarks, "has no end in the journal") || !flytest.Mentions(planned.Out.Remarks, "already have the configuration of this plan: "+strings.Join(ids, ", ")) {
 			t.Errorf("remarks %q", planned.Out.Remarks)
 		}
 		if got := stepLines(planned.Plan); !slices.Equal(got, []string{"lease_machine app"}) || len(planned.Plan.Hazards) > 0 || planned.Plan.Impact != plan.ImpactNone {
@@ -69,7 +70,7 @@ func TestDeployUnfinishedOther(t *testing.T) {
 		id := b.MachineIDs(b.app)[0]
 		b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Target: id, Status: "begun"})
 		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-		if !mention(planned.Out.Remarks, "these do not: "+id) || len(planned.Work.Rollout.Updates) != 2 {
+		if !flytest.Mentions(planned.Out.Remarks, "these do not: "+id) || len(planned.Work.Rollout.Updates) != 2 {
 			b.t.Errorf("remarks %q", planned.Out.Remarks)
 		}
 	})

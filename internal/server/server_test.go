@@ -6,19 +6,14 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
-
-type stillClock struct{}
-
-func (stillClock) Now() time.Time { return time.Time{} }
-
-func (stillClock) After(time.Duration) <-chan time.Time { return nil }
 
 // TestInstructions holds the contract's length (clients cut at 2,048
 // characters), and that a read-only server names no tool that it does not have.
 func TestInstructions(t *testing.T) {
-	all := tools.All(tools.Deps{Deps: call.Deps{Clock: stillClock{}}})
+	all := tools.All(tools.Deps{Deps: call.Deps{Clock: flytest.StillClock(time.Time{})}})
 	for _, readOnly := range []bool{false, true} {
 		for _, sandbox := range []bool{false, true} {
 			text := Instructions(readOnly, sandbox)
