@@ -162,7 +162,8 @@ func TestMachinesAPI(t *testing.T) {
 			`POST {one} {"config":{"image":"nginx:2"}}`, 409, ""},
 
 		// Start, stop, suspend, restart, signal, destroy.
-		{"start returns the previous state", []string{stop}, "POST {one}/start", 200, "status=success previous_state=stopped"},
+		{"start returns the previous state", []string{stop}, "POST {one}/start", 200,
+			"status=success previous_state=stopped"},
 		{"start resumes", []string{suspend}, "POST {one}/start", 200, "previous_state=suspended"},
 		{"start of a started Machine", nil, "POST {one}/start", 200, "previous_state=started"},
 		{"start of a destroyed Machine", []string{"DELETE {one}?force=true"}, "POST {one}/start", 412, ""},

@@ -25,7 +25,8 @@ func client(t *testing.T, platform *flysim.Platform, token string, apps ...strin
 	}
 	t.Cleanup(func() { _ = listening.Close() })
 	c, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: listening.URL, Flaps: listening.URL, UIEX: listening.URL}, Token: fly.NewToken(token), Apps: apps,
+		Endpoints: fly.Endpoints{API: listening.URL, Flaps: listening.URL, UIEX: listening.URL},
+		Token:     fly.NewToken(token), Apps: apps,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -92,10 +93,13 @@ func TestStatus(t *testing.T) {
 			for _, b := range got.Blockers {
 				ids = append(ids, b.ID)
 			}
-			if got.Verdict != test.verdict || got.Exposed != test.exposed || got.Awake != test.awake || !slices.Equal(ids, test.blockers) {
-				t.Errorf("got %s %s awake %d %v, want %s %s awake %d %v", got.Verdict, got.Exposed, got.Awake, ids, test.verdict, test.exposed, test.awake, test.blockers)
+			if got.Verdict != test.verdict || got.Exposed != test.exposed || got.Awake != test.awake ||
+				!slices.Equal(ids, test.blockers) {
+				t.Errorf("got %s %s awake %d %v, want %s %s awake %d %v", got.Verdict, got.Exposed, got.Awake, ids,
+					test.verdict, test.exposed, test.awake, test.blockers)
 			}
-			if len(got.Machines) != len(platform.MachineIDs(test.app)) || len(got.Addresses) != len(platform.Addresses(test.app)) {
+			if len(got.Machines) != len(platform.MachineIDs(test.app)) ||
+				len(got.Addresses) != len(platform.Addresses(test.app)) {
 				t.Errorf("got %d Machines and %d addresses", len(got.Machines), len(got.Addresses))
 			}
 			if strings.Contains(body, "null") {
@@ -115,7 +119,8 @@ func TestDeployedIsMasked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(body, "sw0rdfish") || !strings.Contains(body, "DATABASE_URL") || !strings.Contains(body, "hidden") ||
+	if strings.Contains(body, "sw0rdfish") || !strings.Contains(body, "DATABASE_URL") ||
+		!strings.Contains(body, "hidden") ||
 		!strings.HasPrefix(body, "# fly.toml app configuration file generated for shop-api from release ") {
 		t.Errorf("got:\n%s", body)
 	}
@@ -176,7 +181,8 @@ func TestFileOfAnotherProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := read(t, r, "fly-toml://"+dir+"/"+name)
-		if err == nil || got != "" || strings.Contains(err.Error(), "S3CR3T") || !strings.Contains(err.Error(), "does not have the keys of a fly.toml") {
+		if err == nil || got != "" || strings.Contains(err.Error(), "S3CR3T") ||
+			!strings.Contains(err.Error(), "does not have the keys of a fly.toml") {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
 	}
@@ -193,7 +199,8 @@ func TestFileOfAnotherProgram(t *testing.T) {
 func TestAppsAreNarrowed(t *testing.T) {
 	platform := seeded(t)
 	r := Resources{Fly: client(t, platform, platform.Token(), "shop-api")}
-	for _, uri := range []string{"flycast://apps/legacy-api/status", "flycast://apps/legacy-api/fly.toml", "flycast://apps/Shop_API/status"} {
+	for _, uri := range []string{"flycast://apps/legacy-api/status", "flycast://apps/legacy-api/fly.toml",
+		"flycast://apps/Shop_API/status"} {
 		if _, err := read(t, r, uri); err == nil {
 			t.Errorf("%s was read", uri)
 		}
@@ -211,7 +218,8 @@ func TestComplete(t *testing.T) {
 		token                 string
 		want                  []string
 	}{
-		{"all", "app", "", nil, platform.Token(), []string{"game-server", "inner-circle", "legacy-api", "shop-api", "tenant-7"}},
+		{"all", "app", "", nil, platform.Token(), []string{"game-server", "inner-circle", "legacy-api",
+			"shop-api", "tenant-7"}},
 		{"prefix", "app", "sh", nil, platform.Token(), []string{"shop-api"}},
 		{"nothing begins so", "app", "zz", nil, platform.Token(), []string{}},
 		{"another argument", "path", "", nil, platform.Token(), []string{}},
@@ -220,7 +228,8 @@ func TestComplete(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := Completer{Fly: client(t, platform, test.token, test.apps...)}
-			got, err := c.CompleteResourceArgument(context.Background(), StatusTemplate, mcp.CompleteArgument{Name: test.argument, Value: test.typed}, mcp.CompleteContext{})
+			got, err := c.CompleteResourceArgument(context.Background(), StatusTemplate, mcp.CompleteArgument{
+				Name: test.argument, Value: test.typed}, mcp.CompleteContext{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -70,7 +70,9 @@ func newCaseServer(b *appServer, text, dir string) *caseServer {
 		hazards = append(hazards, string(w.Hazard))
 	}
 	gated := []string{"deploy", "allocate_flycast", "release_public_ips"}
-	rule := fmt.Sprintf("[[rule]]\nname = \"all\"\ntools = [\"%s\"]\napps = [%q]\ndecision = \"auto\"\nlimit_per_hour = 1000\naccept = [\"%s\"]\n", strings.Join(gated, `", "`), b.app, strings.Join(hazards, `", "`))
+	rule := fmt.Sprintf(
+		"[[rule]]\nname = \"all\"\ntools = [\"%s\"]\napps = [%q]\ndecision = \"auto\"\nlimit_per_hour = 1000\naccept = [\"%s\"]\n",
+		strings.Join(gated, `", "`), b.app, strings.Join(hazards, `", "`))
 	policy, err := gate.ParsePolicy([]byte(rule), plan.Vocabulary(gated...))
 	must(err)
 	requests, err := gate.NewRequests(filepath.Join(b.t.TempDir(), "requests"), time.Now)
@@ -78,8 +80,10 @@ func newCaseServer(b *appServer, text, dir string) *caseServer {
 	a := b.toolset
 	a.Hold, a.AnswerWithin = time.Hour, time.Hour
 	a.ApproveCommand = func(ticket string) string { return "approve " + ticket }
-	a.Gate = gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy, Requests: requests, Ledger: call.Ledger{Journal: a.Journal}, AnswerWithin: time.Hour, Now: time.Now})
-	for _, tool := range []call.Tool{a.listIPs(), a.allocateFlycast(), a.patchServices(), a.deploy(), a.releasePublicIPs()} {
+	a.Gate = gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy, Requests: requests,
+		Ledger: call.Ledger{Journal: a.Journal}, AnswerWithin: time.Hour, Now: time.Now})
+	for _, tool := range []call.Tool{a.listIPs(), a.allocateFlycast(), a.patchServices(), a.deploy(),
+		a.releasePublicIPs()} {
 		s.tools[tool.Spec().Name] = tool
 	}
 	return s
@@ -120,7 +124,8 @@ func (s *caseServer) ask(tool string, arguments map[string]any) toolReply {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	result, err := s.tools[tool].Call(s.t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool, Arguments: sent}})
+	result, err := s.tools[tool].Call(s.t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool,
+		Arguments: sent}})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -34,7 +34,8 @@ func TestGoldenDefinitions(t *testing.T) {
 		}
 		golden(t, filepath.Join("..", "testdata", "golden", "tools", tool.Spec().Name+".json"), append(got, '\n'))
 	}
-	want := []string{"list_ips", "allocate_flycast", "patch_services", "deploy", "deploy_status", "deploy_stop", "release_public_ips"}
+	want := []string{"list_ips", "allocate_flycast", "patch_services", "deploy", "deploy_status",
+		"deploy_stop", "release_public_ips"}
 	if !slices.Equal(names, want) {
 		t.Errorf("tools are %v, want %v", names, want)
 	}
@@ -176,7 +177,8 @@ func TestSpecs(t *testing.T) {
 	if got := len(ReadOnly(declared())); got != 1 {
 		t.Errorf("%d tools are read-only, want 1", got)
 	}
-	if got, want := Changers(declared()), []string{"allocate_flycast", "patch_services", "deploy", "release_public_ips"}; !slices.Equal(got, want) {
+	if got, want := Changers(declared()), []string{"allocate_flycast", "patch_services", "deploy",
+		"release_public_ips"}; !slices.Equal(got, want) {
 		t.Errorf("changing tools are %v, want %v", got, want)
 	}
 }
@@ -206,7 +208,8 @@ func TestDecode(t *testing.T) {
 		want string // part of message and hint; empty: accepted
 	}{
 		{"minimal", map[string]any{"app": "shop-api"}, ""},
-		{"all", map[string]any{"app": "a", "ips": []any{"1.2.3.4"}, "allow_unreachable": true, "approval": "x", "dry_run": false}, ""},
+		{"all", map[string]any{"app": "a", "ips": []any{"1.2.3.4"}, "allow_unreachable": true, "approval": "x",
+			"dry_run": false}, ""},
 		{"missing", map[string]any{}, "argument app is missing"},
 		{"null", map[string]any{"app": nil}, "argument app is missing"},
 		{"unknown", map[string]any{"app": "a", "confirm": true}, "there is no argument"},

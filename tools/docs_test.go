@@ -74,7 +74,9 @@ func wordTables(b *strings.Builder) {
 	for _, w := range plan.Verbs() {
 		fmt.Fprintf(b, "| `%s` | %s |\n", w.Verb, w.Sentence)
 	}
-	b.WriteString("\n## Hazards\n\nPlans, questions, policies and the journal use these words. To approve those in bold, a person types the app's name.\n\n| hazard | |\n|---|---|\n")
+	b.WriteString(
+		"\n## Hazards\n\nPlans, questions, policies and the journal use these words. To approve those in bold, a " +
+			"person types the app's name.\n\n| hazard | |\n|---|---|\n")
 	for _, w := range plan.Hazards() {
 		name := fmt.Sprintf("`%s`", w.Hazard)
 		if w.Irreversible {
@@ -89,14 +91,19 @@ func wordTables(b *strings.Builder) {
 func resultTables(t *testing.T, b *strings.Builder, all []call.Tool) {
 	t.Helper()
 	envelope := call.Derive[plan.Result]()
-	b.WriteString("\n## Results\n\nFields that are empty are left out; `status`, `summary` and `next` are always there. tools/list has the types.\n\n### The envelope of every changing tool\n\n| field | |\n|---|---|\n")
+	b.WriteString(
+		"\n## Results\n\nFields that are empty are left out; `status`, `summary` and `next` are always there. " +
+			"tools/list has the types.\n\n### The envelope of every changing tool\n\n| field | |\n|---|---|\n")
 	describe(b, envelope, "", func(string) bool { return false })
 	for _, tool := range all {
 		_, out := tool.(interface {
 			DeriveSchemas() (in, out *jsonschema.Schema)
 		}).DeriveSchemas()
 		var own strings.Builder
-		describe(&own, out, "", func(name string) bool { return envelope.Properties[name] != nil && out.Properties["steps"] != nil })
+		describe(&own, out, "", func(name string) bool {
+			return envelope.Properties[name] != nil &&
+				out.Properties["steps"] != nil
+		})
 		if own.Len() > 0 {
 			fmt.Fprintf(b, "\n### Results of %s\n\n| field | |\n|---|---|\n%s", tool.Spec().Name, own.String())
 		}

@@ -45,7 +45,8 @@ func TestMasksAreNotDeployed(t *testing.T) {
 	} {
 		var out plan.Result
 		w.call(tt.tool, tt.arguments, &out)
-		if out.Code != gate.InvalidInput || !strings.Contains(out.Summary, `"env.DATABASE_URL" (row 15)`) || !strings.Contains(out.Next[0].Why, "patch_services {app}") {
+		if out.Code != gate.InvalidInput || !strings.Contains(out.Summary, `"env.DATABASE_URL" (row 15)`) ||
+			!strings.Contains(out.Next[0].Why, "patch_services {app}") {
 			t.Errorf("%s %v: got %s: %s, next %+v", tt.tool, tt.arguments["path"], out.Code, out.Summary, out.Next)
 		}
 	}

@@ -68,7 +68,8 @@ func TestCorrectionsAreForTheAgent(t *testing.T) {
 	w := newSeededServer(t, "", flysim.Options{})
 	for _, tool := range w.toolset.all() {
 		t.Run(tool.Spec().Name, func(t *testing.T) {
-			result, err := tool.Call(t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool.Spec().Name, Arguments: map[string]any{"ap": "shop-api"}}})
+			result, err := tool.Call(t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{
+				Name: tool.Spec().Name, Arguments: map[string]any{"ap": "shop-api"}}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,12 +25,24 @@ func TestPatchRemarks(t *testing.T) {
 		code, what, summary  string // of the remark, and in them
 		deploys              bool
 	}{
-		{"a comment", head + "auto_stop_machines = \"off\" # a stopped machine would drop\u202e every open game\n" + ready, "", plan.Applied, "comment", `http_service.auto_stop_machines was "off", and a comment there says "a stopped machine would drop\u202e every open game"`, "", true},
-		{"suspend", head + "auto_stop_machines = \"suspend\" # games\n" + ready, "", plan.NothingToDo, "", "", "already set up for Flycast", true},
-		{"stop in place of suspend", head + "auto_stop_machines = \"suspend\" # games\n" + ready, "stop", plan.Applied, "comment", `says "games"`, "", true},
-		{"UDP", head + "auto_stop_machines = \"stop\"\n" + ready + "[[services]]\nprotocol = \"udp\"\ninternal_port = 53\nauto_stop_machines = \"stop\"\n" + ready + "[[services.ports]]\nport = 53\n", "", plan.NothingToDo, "udp_service", "Flycast does not serve UDP", "see the remarks", true},
-		{"refused, edited", head + "[deploy]\nstrategy = \"x\"\n", "", plan.Applied, "invalid", "unsupported deployment strategy", "flyctl refuses the file", false},
-		{"refused, nothing to edit", head + "auto_stop_machines = \"stop\"\n" + ready + "[deploy]\nstrategy = \"x\"\n", "", plan.NothingToDo, "invalid", "unsupported deployment strategy", "flyctl refuses this file", false},
+		{"a comment",
+			head + "auto_stop_machines = \"off\" # a stopped machine would drop\u202e every open game\n" + ready, "",
+			plan.Applied, "comment",
+			`http_service.auto_stop_machines was "off", and a comment there says "a stopped machine would drop\u202e every open game"`,
+			"", true},
+		{"suspend", head + "auto_stop_machines = \"suspend\" # games\n" + ready, "", plan.NothingToDo, "", "",
+			"already set up for Flycast", true},
+		{"stop in place of suspend", head + "auto_stop_machines = \"suspend\" # games\n" + ready, "stop",
+			plan.Applied, "comment", `says "games"`, "", true},
+		{"UDP", head + "auto_stop_machines = \"stop\"\n" + ready +
+			"[[services]]\nprotocol = \"udp\"\ninternal_port = 53\nauto_stop_machines = \"stop\"\n" + ready +
+			"[[services.ports]]\nport = 53\n", "", plan.NothingToDo, "udp_service", "Flycast does not serve UDP",
+			"see the remarks", true},
+		{"refused, edited", head + "[deploy]\nstrategy = \"x\"\n", "", plan.Applied, "invalid",
+			"unsupported deployment strategy", "flyctl refuses the file", false},
+		{"refused, nothing to edit", head + "auto_stop_machines = \"stop\"\n" + ready +
+			"[deploy]\nstrategy = \"x\"\n", "", plan.NothingToDo, "invalid", "unsupported deployment strategy",
+			"flyctl refuses this file", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newSeededServer(t, "", flysim.Options{})
@@ -44,7 +56,10 @@ func TestPatchRemarks(t *testing.T) {
 			}
 			var out patch.Result
 			w.call("patch_services", arguments, &out)
-			found := slices.ContainsFunc(out.Remarks, func(r patch.Remark) bool { return r.Code == tt.code && strings.Contains(r.What, tt.what) })
+			found := slices.ContainsFunc(out.Remarks, func(r patch.Remark) bool {
+				return r.Code == tt.code &&
+					strings.Contains(r.What, tt.what)
+			})
 			if out.Status != tt.status || !strings.Contains(out.Summary, tt.summary) || found != (tt.code != "") {
 				t.Errorf("got %s: %s, remarks %+v", out.Status, out.Summary, out.Remarks)
 			}

@@ -111,7 +111,8 @@ func TestReleaseQuestionSaysWhoStillGetsIn(t *testing.T) {
 // While nothing reaches the app, the answer says so and why, and names what to do
 // next, in every state.
 func TestUnreachableIsSaid(t *testing.T) {
-	const asleep = `[{"protocol":"tcp","internal_port":8080,"autostart":false,"autostop":true,"ports":[{"port":80,"handlers":["http"]}]}]`
+	const asleep = `[{"protocol":"tcp","internal_port":8080,"autostart":false,"autostop":true,` +
+		`"ports":[{"port":80,"handlers":["http"]}]}]`
 	tests := []struct {
 		name  string
 		do    func(s *releaseServer)

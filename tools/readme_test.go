@@ -18,7 +18,9 @@ const (
 // readmeTable is the README's list of tools.
 func readmeTable(all []call.Tool) string {
 	effects := map[call.Effect]string{
-		call.Reads: "nothing", call.Local: "a file here", call.Halts: "ends a deploy", call.Additive: "adds an address", call.Restarts: "Machines restart", call.Exposes: "who can reach it", call.Irreversible: "**for good**",
+		call.Reads: "nothing", call.Local: "a file here", call.Halts: "ends a deploy",
+		call.Additive: "adds an address", call.Restarts: "Machines restart", call.Exposes: "who can reach it",
+		call.Irreversible: "**for good**",
 	}
 	var b strings.Builder
 	b.WriteString("| tool | what it does | changes | asks a person |\n|---|---|---|---|\n")

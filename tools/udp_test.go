@@ -15,11 +15,13 @@ const udpService = "[[services]]\n  protocol = \"udp\"\n  internal_port = 53\n  
 func TestReleaseBesideUDP(t *testing.T) {
 	onSite(t, web(readyService+udpService), `["v4", "v6", "flycast"]`, func(s *caseServer) {
 		out := s.ask("release_public_ips", map[string]any{"app": s.app})
-		if out.Status != plan.Refused || !slices.Equal(out.blockers(), []string{plan.UDPService}) || !strings.Contains(out.Blockers[0].Fix, "list the other addresses in ips") {
+		if out.Status != plan.Refused || !slices.Equal(out.blockers(), []string{plan.UDPService}) ||
+			!strings.Contains(out.Blockers[0].Fix, "list the other addresses in ips") {
 			s.t.Fatalf("got %s: %s %v", out.Status, out.Summary, out.Blockers)
 		}
 		list := s.ask("list_ips", map[string]any{"app": s.app})
-		if len(list.Next) != 2 || list.Next[0].Who != "person" || !strings.Contains(list.Next[0].Why, "53/udp") || list.Next[1].Tool != "release_public_ips" {
+		if len(list.Next) != 2 || list.Next[0].Who != "person" || !strings.Contains(list.Next[0].Why, "53/udp") ||
+			list.Next[1].Tool != "release_public_ips" {
 			s.t.Fatalf("next %+v", list.Next)
 		}
 		others := list.Next[1].Arguments.IPs
@@ -50,7 +52,8 @@ func TestUDPThatNothingCarries(t *testing.T) {
 		if list.Exposed != "no" || !strings.Contains(list.Summary, "NOTHING REACHES IT NOW") || len(list.Blockers) != 1 {
 			s.t.Fatalf("got %s: %s %v", list.Exposed, list.Summary, list.Blockers)
 		}
-		if b := list.Blockers[0]; strings.Contains(b.Fix, "keep the dedicated IPv4") || !strings.Contains(b.What, "only a dedicated IPv4 would") {
+		if b := list.Blockers[0]; strings.Contains(b.Fix, "keep the dedicated IPv4") ||
+			!strings.Contains(b.What, "only a dedicated IPv4 would") {
 			s.t.Errorf("got %+v", b)
 		}
 		out := s.ask("release_public_ips", map[string]any{"app": s.app, "allow_unreachable": true, "dry_run": true})
@@ -63,24 +66,25 @@ func TestUDPThatNothingCarries(t *testing.T) {
 // TestHostnamesThatStay: custom hostnames answer over the addresses that are left,
 // but for those whose DNS records name the one that goes.
 func TestHostnamesThatStay(t *testing.T) {
-	onSite(t, web(readyService), `["v4", "public", "flycast"]`+"\nhostnames = [\"shop.example.com\"]", func(s *caseServer) {
-		var paid, rest []string
-		for _, addr := range s.Addresses(s.app) {
-			switch {
-			case addr.Kind == "v4":
-				paid = append(paid, addr.IP)
-			case addr.Kind != "private_v6":
-				rest = append(rest, addr.IP)
+	onSite(t, web(readyService), `["v4", "public", "flycast"]`+"\nhostnames = [\"shop.example.com\"]",
+		func(s *caseServer) {
+			var paid, rest []string
+			for _, addr := range s.Addresses(s.app) {
+				switch {
+				case addr.Kind == "v4":
+					paid = append(paid, addr.IP)
+				case addr.Kind != "private_v6":
+					rest = append(rest, addr.IP)
+				}
 			}
-		}
-		sentence := plan.HostnameRecords.Sentence()
-		out := s.ask("release_public_ips", map[string]any{"app": s.app, "ips": paid})
-		if out.Status != plan.Applied || !slices.Contains(out.Unknown, sentence) {
-			s.t.Errorf("got %s: %s, unknown %q", out.Status, out.Summary, out.Unknown)
-		}
-		out = s.ask("release_public_ips", map[string]any{"app": s.app, "ips": rest})
-		if out.Status != plan.Applied || slices.Contains(out.Unknown, sentence) {
-			s.t.Errorf("got %s: %s, unknown %q", out.Status, out.Summary, out.Unknown)
-		}
-	})
+			sentence := plan.HostnameRecords.Sentence()
+			out := s.ask("release_public_ips", map[string]any{"app": s.app, "ips": paid})
+			if out.Status != plan.Applied || !slices.Contains(out.Unknown, sentence) {
+				s.t.Errorf("got %s: %s, unknown %q", out.Status, out.Summary, out.Unknown)
+			}
+			out = s.ask("release_public_ips", map[string]any{"app": s.app, "ips": rest})
+			if out.Status != plan.Applied || slices.Contains(out.Unknown, sentence) {
+				s.t.Errorf("got %s: %s, unknown %q", out.Status, out.Summary, out.Unknown)
+			}
+		})
 }

@@ -128,7 +128,8 @@ func (d *approvalTest) answered(ticket string) bool {
 
 // releasePlan cannot be undone; group is text from outside.
 func releasePlan() plan.Plan {
-	p := plan.Plan{Tool: "release_public_ips", App: "shop", AppID: "a1", Impact: plan.ImpactPublicAccessEnds, Gated: true, Wording: address.ReleaseWording{}}
+	p := plan.Plan{Tool: "release_public_ips", App: "shop", AppID: "a1", Impact: plan.ImpactPublicAccessEnds,
+		Gated: true, Wording: address.ReleaseWording{}}
 	for _, ip := range []string{"137.66.1.2", "2a09:8280:1::1"} {
 		kind := "dedicated_v4"
 		if strings.Contains(ip, ":") {

@@ -17,9 +17,11 @@ func TestInstantAnswers(t *testing.T) {
 		t.Run(wire.name, func(t *testing.T) {
 			for _, action := range []mcp.ElicitationResponseAction{"accept", "decline", "cancel"} {
 				s := newSite(t, 3*time.Second)
-				c := s.open(t, wire.transport, wire.version, func(mcp.ElicitationRequest) *mcp.ElicitationResult { return asks(action) })
+				c := s.open(t, wire.transport, wire.version,
+					func(mcp.ElicitationRequest) *mcp.ElicitationResult { return asks(action) })
 				got := release(t, c)
-				if got.Status != "needs_approval" || got.Code != "unavailable" || got.Approval.Ticket == "" || got.Approval.Command != "approve "+got.Approval.Ticket {
+				if got.Status != "needs_approval" || got.Code != "unavailable" || got.Approval.Ticket == "" ||
+					got.Approval.Command != "approve "+got.Approval.Ticket {
 					t.Errorf("an instant %s: %v", action, got)
 				}
 				if n := s.releases(); n != 0 {
@@ -43,7 +45,8 @@ func TestInstantAnswers(t *testing.T) {
 func TestPeoplesAnswers(t *testing.T) {
 	for _, wire := range wires() {
 		t.Run(wire.name, func(t *testing.T) {
-			for action, want := range map[mcp.ElicitationResponseAction]string{"accept": "applied ", "decline": "refused declined", "cancel": "needs_approval no_answer"} {
+			for action, want := range map[mcp.ElicitationResponseAction]string{"accept": "applied ",
+				"decline": "refused declined", "cancel": "needs_approval no_answer"} {
 				s := newSite(t, 0)
 				c := s.open(t, wire.transport, wire.version, func(mcp.ElicitationRequest) *mcp.ElicitationResult {
 					s.clock.Advance(2*time.Second + 100*time.Millisecond)

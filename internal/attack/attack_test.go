@@ -43,7 +43,8 @@ func TestAttack(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(total)) {
 		t.Logf("%6d %s", total[name], name)
 	}
-	for _, name := range []string{"approved by form", "approved by terminal", "approved by policy", "result refused declined", "result refused replayed", "result refused blocked", "error"} {
+	for _, name := range []string{"approved by form", "approved by terminal", "approved by policy",
+		"result refused declined", "result refused replayed", "result refused blocked", "error"} {
 		if total[name] == 0 && *stepsFlag >= 3*stepsPerWorld {
 			t.Errorf("the moves never led to %q: they prove nothing about it", name)
 		}

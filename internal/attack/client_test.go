@@ -69,7 +69,8 @@ type callResult struct {
 
 func newClient(t *testing.T, in *installation, caller string, e era, out io.WriteCloser, from io.Reader) *client {
 	t.Helper()
-	c := &client{in: in, caller: caller, era: e, out: out, answers: make(chan message, 100), asked: make(chan message, 100)}
+	c := &client{in: in, caller: caller, era: e, out: out, answers: make(chan message, 100),
+		asked: make(chan message, 100)}
 	go func() {
 		lines := bufio.NewScanner(from)
 		lines.Buffer(nil, 4<<20)
@@ -90,7 +91,8 @@ func newClient(t *testing.T, in *installation, caller string, e era, out io.Writ
 		close(c.answers)
 	}()
 	if e == handshake {
-		c.send(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{"elicitation":{}},"clientInfo":{"name":"attack","version":"1"}}}`)
+		c.send(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18",` +
+			`"capabilities":{"elicitation":{}},"clientInfo":{"name":"attack","version":"1"}}}`)
 		<-c.answers
 		c.send(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
 	}

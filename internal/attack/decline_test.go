@@ -40,12 +40,16 @@ func TestReplyBeatsASignature(t *testing.T) {
 				code  string
 				then  string // status of the next identical call, by a client that cannot ask
 			}{
-				"no":          {reply: mcp.ElicitationResponse{Action: "decline"}, takes: 5 * time.Second, code: "declined", then: "refused"},
-				"late no":     {reply: mcp.ElicitationResponse{Action: "decline"}, takes: answerWithin + time.Minute, code: "declined", then: "refused"},
-				"instant no":  {reply: mcp.ElicitationResponse{Action: "decline"}, code: "unavailable", then: "applied"},
-				"cancel":      {reply: mcp.ElicitationResponse{Action: "cancel"}, takes: 5 * time.Second, code: "no_answer", then: "applied"},
+				"no": {reply: mcp.ElicitationResponse{Action: "decline"}, takes: 5 * time.Second,
+					code: "declined", then: "refused"},
+				"late no": {reply: mcp.ElicitationResponse{Action: "decline"}, takes: answerWithin + time.Minute,
+					code: "declined", then: "refused"},
+				"instant no": {reply: mcp.ElicitationResponse{Action: "decline"}, code: "unavailable", then: "applied"},
+				"cancel": {reply: mcp.ElicitationResponse{Action: "cancel"}, takes: 5 * time.Second,
+					code: "no_answer", then: "applied"},
 				"unconfirmed": {reply: wrong, takes: 5 * time.Second, code: "not_confirmed", then: "applied"},
-				"late yes":    {reply: asks("accept").ElicitationResponse, takes: answerWithin + time.Minute, code: "expired", then: "applied"},
+				"late yes": {reply: asks("accept").ElicitationResponse, takes: answerWithin + time.Minute,
+					code: "expired", then: "applied"},
 			} {
 				s := newSite(t, 0)
 				var once sync.Once

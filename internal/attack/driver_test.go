@@ -363,17 +363,20 @@ func (d *driver) finish(c *client, tool, app string, args arguments) {
 				d.ended(c, m)
 			case m.Result != nil && m.Result.RequestState != "":
 				params := m.Result.InputRequests["approval"].Params
-				d.put(&openQuestion{client: c, tool: tool, app: app, args: args, text: params.Message, state: m.Result.RequestState}, params.RequestedSchema)
+				d.put(&openQuestion{client: c, tool: tool, app: app, args: args, text: params.Message,
+					state: m.Result.RequestState}, params.RequestedSchema)
 				return
 			default:
 				d.note(m)
 				if m.Result != nil && m.Result.Structured.Approval.Ticket != "" {
-					d.ticketed = append(d.ticketed, madeCall{c, tool, app, args, m.Result.Structured.Approval.Ticket, d.plan(tool, app, args)})
+					d.ticketed = append(d.ticketed, madeCall{c, tool, app, args, m.Result.Structured.Approval.Ticket,
+						d.plan(tool, app, args)})
 				}
 				return
 			}
 		case m := <-c.asked:
-			d.put(&openQuestion{client: c, tool: tool, app: app, args: args, text: m.Params.Message, id: m.ID, call: id}, m.Params.RequestedSchema)
+			d.put(&openQuestion{client: c, tool: tool, app: app, args: args, text: m.Params.Message, id: m.ID,
+				call: id}, m.Params.RequestedSchema)
 			return
 		case <-time.After(2 * answerWithin):
 			d.t.Errorf("%s: %s %s was not answered", c.in.name, tool, args)
@@ -518,7 +521,8 @@ func (d *driver) reply(q *openQuestion, action string, right bool, after time.Du
 	person := age >= tooFast && age < answerWithin && !q.over
 	d.say("%s/%s/%d answers %s %v after %v", c.in.name, c.caller, c.era, action, right, age)
 	if person && action == "accept" && right {
-		d.approvals = append(d.approvals, approval{in: c.in, caller: c.caller, tool: q.tool, app: q.app, covers: q.covers, until: time.Now().Add(answerWithin), way: "form"})
+		d.approvals = append(d.approvals, approval{in: c.in, caller: c.caller, tool: q.tool, app: q.app,
+			covers: q.covers, until: time.Now().Add(answerWithin), way: "form"})
 	}
 	if person && action == "decline" { // withdraws what a terminal approved of this plan
 		d.approvals = slices.DeleteFunc(d.approvals, func(a approval) bool { return a.in == c.in && a.plan == q.plan })
@@ -547,7 +551,8 @@ func (d *driver) settle(q *openQuestion) {
 			}
 			d.ended(c, m)
 		case m := <-c.asked:
-			d.put(&openQuestion{client: c, tool: q.tool, app: q.app, args: q.args, text: m.Params.Message, id: m.ID, call: q.call}, m.Params.RequestedSchema)
+			d.put(&openQuestion{client: c, tool: q.tool, app: q.app, args: q.args, text: m.Params.Message, id: m.ID,
+				call: q.call}, m.Params.RequestedSchema)
 			return
 		case <-time.After(time.Minute): // longer than any hold: nothing else comes
 			return
@@ -583,7 +588,8 @@ func (d *driver) replay() {
 	case "state":
 		again.state = d.turn(q.state)
 	case "other question":
-		if other, ok := pick(d.rng, append(slices.Clone(d.past), d.open...)); ok && other.state != "" && q.state != "" && other.over {
+		if other, ok := pick(d.rng, append(slices.Clone(d.past), d.open...)); ok && other.state != "" &&
+			q.state != "" && other.over {
 			again.state = other.state
 		}
 	}
@@ -652,7 +658,8 @@ func (d *driver) sign() {
 		d.codes = append(d.codes, approvalCode{signed, d.ticketed[i]})
 	}
 	if i < 0 || d.rng.IntN(2) == 0 {
-		if err := in.requests.Answer(request.Ticket, gate.ApprovalAnswer{Approved: true, Code: signed, At: time.Now()}); err != nil {
+		if err := in.requests.Answer(request.Ticket, gate.ApprovalAnswer{Approved: true, Code: signed,
+			At: time.Now()}); err != nil {
 			d.t.Errorf("answer %s: %v", request.Ticket, err)
 			return
 		}
@@ -727,7 +734,8 @@ func (d *driver) changePlatform() {
 }
 
 func (d *driver) wait() {
-	span, _ := pick(d.rng, []time.Duration{time.Second, 3 * time.Second, time.Minute, 6 * time.Minute, 11 * time.Minute, 70 * time.Minute, 5 * time.Hour})
+	span, _ := pick(d.rng, []time.Duration{time.Second, 3 * time.Second, time.Minute, 6 * time.Minute,
+		11 * time.Minute, 70 * time.Minute, 5 * time.Hour})
 	d.say("%v pass", span)
 	time.Sleep(span)
 }
@@ -745,7 +753,8 @@ func (d *driver) observe(c *client, tool, app string, act func()) (did []string)
 	i := -1
 	for _, way := range []string{"form", "terminal"} { // a form counts for less long
 		i = slices.IndexFunc(d.approvals, func(a approval) bool {
-			return a.way == way && a.in == c.in && a.caller == c.caller && a.tool == tool && a.app == app && isSubset(did, a.covers)
+			return a.way == way && a.in == c.in && a.caller == c.caller && a.tool == tool && a.app == app &&
+				isSubset(did, a.covers)
 		})
 		if i >= 0 {
 			break

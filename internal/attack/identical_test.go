@@ -13,7 +13,8 @@ import (
 // their own, which mcp-go may write into. The race detector sees if they do not.
 func TestIdenticalCallsAtOnce(t *testing.T) {
 	const calls = 8
-	every := append(wires(), struct{ name, transport, version string }{"SSE, handshake", "sse", mcp.ProtocolVersion20241105})
+	every := append(wires(), struct{ name, transport, version string }{"SSE, handshake", "sse",
+		mcp.ProtocolVersion20241105})
 	for _, wire := range every {
 		t.Run(wire.name, func(t *testing.T) {
 			s := newSite(t, 0)
@@ -53,7 +54,8 @@ func TestIdenticalCallsAtOnce(t *testing.T) {
 // not a resource.
 func TestManyAtOnce(t *testing.T) {
 	const each = 8
-	for _, wire := range append(wires(), struct{ name, transport, version string }{"SSE, handshake", "sse", mcp.ProtocolVersion20241105}) {
+	for _, wire := range append(wires(), struct{ name, transport, version string }{"SSE, handshake", "sse",
+		mcp.ProtocolVersion20241105}) {
 		t.Run(wire.name, func(t *testing.T) {
 			s := newSite(t, 0)
 			c := s.openPlain(t, wire.transport, wire.version)

@@ -121,7 +121,8 @@ func (s *spoiler) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case s.fail == kind:
 		response.StatusCode = http.StatusUnprocessableEntity
-		document = map[string]any{"error": marker, "message": marker, "details": marker, "errors": []any{map[string]any{"message": marker, "extensions": map[string]any{"code": marker}}}}
+		document = map[string]any{"error": marker, "message": marker, "details": marker,
+			"errors": []any{map[string]any{"message": marker, "extensions": map[string]any{"code": marker}}}}
 		if r.URL.Path == "/graphql" {
 			response.StatusCode = http.StatusOK
 		}
@@ -220,9 +221,13 @@ func hostileWorld(ctx context.Context, t *testing.T, dir string) (looker, *spoil
 	w.AddAddress(firstApp, "v6", "", "")
 	w.AddAddress(firstApp, "private_v6", "personal", foreignNetworks()[0])
 	w.AddCertificate(firstApp, "api.shop.example")
-	w.AddRelease(firstApp, "registry.fly.io/app:1", json.RawMessage(`{"app":"alpha","primary_region":"ams","env":{"MODE":"x"},"http_service":{"internal_port":8080,"force_https":true},"checks":{"alive":{"type":"http","port":8080,"path":"/"}}}`))
+	w.AddRelease(firstApp, "registry.fly.io/app:1",
+		json.RawMessage(
+			`{"app":"alpha","primary_region":"ams","env":{"MODE":"x"},"http_service":{"internal_port":8080,`+
+				`"force_https":true},"checks":{"alive":{"type":"http","port":8080,"path":"/"}}}`))
 	s := &spoiler{next: w.Transport(), seen: make(map[string]bool)}
-	in := install(ctx, t, setup{name: "hostile", approver: key.Public(), token: w.Token(), transport: s, dirs: []string{dir}})
+	in := install(ctx, t, setup{name: "hostile", approver: key.Public(), token: w.Token(), transport: s,
+		dirs: []string{dir}})
 	w.installations = append(w.installations, in)
 	return looker{t, in.clients[1]}, s, w
 }
@@ -241,11 +246,14 @@ func (l looker) calls(where string) {
 	l.tool(where, "release_public_ips", arguments{"app": firstApp, "dry_run": true})
 	l.request(where, "resources/read", map[string]any{"uri": "flycast://apps/alpha/status"})
 	l.request(where, "resources/read", map[string]any{"uri": "flycast://apps/alpha/fly.toml"})
-	for _, ref := range []map[string]any{{"type": "ref/prompt", "name": "make_private"}, {"type": "ref/resource", "uri": "flycast://apps/{app}/status"}} {
-		l.request(where, "completion/complete", map[string]any{"ref": ref, "argument": map[string]any{"name": "app", "value": ""}})
+	for _, ref := range []map[string]any{{"type": "ref/prompt", "name": "make_private"},
+		{"type": "ref/resource", "uri": "flycast://apps/{app}/status"}} {
+		l.request(where, "completion/complete", map[string]any{"ref": ref, "argument": map[string]any{
+			"name": "app", "value": ""}})
 	}
 	for _, prompt := range []string{"audit_exposure", "make_private"} {
-		l.request(where+": "+prompt, "prompts/get", map[string]any{"name": prompt, "arguments": map[string]any{"app": firstApp}})
+		l.request(where+": "+prompt, "prompts/get", map[string]any{"name": prompt, "arguments": map[string]any{
+			"app": firstApp}})
 	}
 }
 
@@ -259,20 +267,26 @@ func TestHostileArguments(t *testing.T) {
 		defer w.close()
 		escapedMarker := url.PathEscape(marker)
 		for _, uri := range []string{
-			"fly-toml:///" + escapedMarker + ".toml", "fly-toml:////etc/" + escapedMarker, "fly-toml:///a%00" + escapedMarker, "fly-toml://" + marker,
-			"flycast://apps/" + escapedMarker + "/status", "flycast://apps/" + escapedMarker + "/fly.toml", "flycast://" + escapedMarker, marker,
+			"fly-toml:///" + escapedMarker + ".toml", "fly-toml:////etc/" + escapedMarker, "fly-toml:///a%00" +
+				escapedMarker, "fly-toml://" + marker,
+			"flycast://apps/" + escapedMarker + "/status", "flycast://apps/" + escapedMarker + "/fly.toml",
+			"flycast://" + escapedMarker, marker,
 		} {
 			l.request("resource "+uri, "resources/read", map[string]any{"uri": uri})
 		}
-		for _, name := range []string{"list_ips", "allocate_flycast", "patch_services", "deploy", "deploy_status", "deploy_stop", "release_public_ips"} {
+		for _, name := range []string{"list_ips", "allocate_flycast", "patch_services", "deploy", "deploy_status",
+			"deploy_stop", "release_public_ips"} {
 			l.tool("an unknown argument", name, arguments{"app": firstApp, marker: "x"})
 			for _, argument := range []string{
-				"app", "approval", "dry_run", "network", "org", "adopt", "content", "draft", "image", "max_unavailable", "on_failure", "path", "scope", "strategy",
-				"wait_timeout", "wake", "run", "autostop", "create", "internal_port", "min_machines_running", "plain_ports", "process_groups", "soft_limit", "allow_unreachable", "ips",
+				"app", "approval", "dry_run", "network", "org", "adopt", "content", "draft", "image", "max_unavailable",
+				"on_failure", "path", "scope", "strategy",
+				"wait_timeout", "wake", "run", "autostop", "create", "internal_port", "min_machines_running",
+				"plain_ports", "process_groups", "soft_limit", "allow_unreachable", "ips",
 			} {
 				for _, value := range []any{marker, []any{marker}} {
 					args := arguments{"app": firstApp, argument: value}
-					if _, given := args["content"]; !given && argument != "draft" && argument != "path" && (name == "deploy" || name == "patch_services") {
+					if _, given := args["content"]; !given && argument != "draft" && argument != "path" &&
+						(name == "deploy" || name == "patch_services") {
 						args["content"] = "app = 'alpha'\n[http_service]\ninternal_port = 8080\n"
 					}
 					l.tool(argument, name, args)
@@ -282,12 +296,16 @@ func TestHostileArguments(t *testing.T) {
 		l.tool("an unknown tool", marker, arguments{})
 		l.request("an unknown prompt", "prompts/get", map[string]any{"name": marker})
 		for _, prompt := range []string{"audit_exposure", "make_private"} {
-			l.request("an app: "+prompt, "prompts/get", map[string]any{"name": prompt, "arguments": map[string]any{"app": marker}})
-			l.request("an argument: "+prompt, "prompts/get", map[string]any{"name": prompt, "arguments": map[string]any{"app": firstApp, marker: marker}})
+			l.request("an app: "+prompt, "prompts/get", map[string]any{"name": prompt, "arguments": map[string]any{
+				"app": marker}})
+			l.request("an argument: "+prompt, "prompts/get", map[string]any{"name": prompt,
+				"arguments": map[string]any{"app": firstApp, marker: marker}})
 		}
-		for _, ref := range []map[string]any{{"type": "ref/prompt", "name": marker}, {"type": "ref/prompt", "name": "make_private"}, {"type": "ref/resource", "uri": marker}, {"type": marker}} {
+		for _, ref := range []map[string]any{{"type": "ref/prompt", "name": marker}, {"type": "ref/prompt",
+			"name": "make_private"}, {"type": "ref/resource", "uri": marker}, {"type": marker}} {
 			for _, argument := range []string{"app", marker} {
-				l.request("completion", "completion/complete", map[string]any{"ref": ref, "argument": map[string]any{"name": argument, "value": marker}})
+				l.request("completion", "completion/complete", map[string]any{"ref": ref, "argument": map[string]any{
+					"name": argument, "value": marker}})
 			}
 		}
 		l.request("a method", marker, map[string]any{})

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-var mutants = flag.Bool("attack.mutants", false, "break the gate in known ways and see that the attack finds each; it compiles the server for each")
+var mutants = flag.Bool("attack.mutants", false,
+	"break the gate in known ways and see that the attack finds each; it compiles the server for each")
 
 // mutant is a defect planted in the source of the gate.
 type mutant struct {
@@ -23,15 +24,22 @@ type mutant struct {
 func plantedMutants() []mutant {
 	return []mutant{
 		{"digest: an answer to another plan counts", "internal/gate/answer.go", "case st.Digest != r.Digest:", "case false:"},
-		{"state: one server opens the state of another", "internal/gate/seal.go", "rand.Read(key) // never fails, crypto/rand", "rand.Read(nil)"},
+		{"state: one server opens the state of another", "internal/gate/seal.go",
+			"rand.Read(key) // never fails, crypto/rand", "rand.Read(nil)"},
 		{"caller: an answer to another caller counts", "internal/gate/answer.go", "|| st.Caller != caller ", ""},
 		{"signature: none is checked", "internal/gate/sign.go", "ed25519.Verify(k.key, st.bytes(), sig)", "len(sig) > 0"},
-		{"installation: an approval for one server counts on another", "internal/gate/terminal.go", "Installation: g.Installation, Digest: r.Digest", "Installation: \"first\", Digest: r.Digest"},
-		{"nonce: an approval can be used again", "internal/call/ledger.go", "Nonce: u.Nonce, Expires", "Nonce: u.Nonce + time.Now().String(), Expires"},
-		{"cap: a rule has no limit", "internal/gate/gate.go", "if rule.LimitPerHour > 0 {", "if rule.LimitPerHour = 0; false {"},
-		{"no: a decline withdraws nothing", "internal/gate/denial.go", "g.denials[planKey{denial.Tool, denial.App, denial.Digest}] = denial", "g.mu.Unlock(); return nil"},
-		{"instant: an answer before a person could read counts", "internal/gate/gate.go", "tooFast = 2 * time.Second", "tooFast = 0 * time.Second"},
-		{"closed: an answered question can be answered again", "internal/gate/gate.go", "g.closed[nonce] = until.Add(memory)", "_ = until"},
+		{"installation: an approval for one server counts on another", "internal/gate/terminal.go",
+			"Installation: g.Installation, Digest: r.Digest", "Installation: \"first\", Digest: r.Digest"},
+		{"nonce: an approval can be used again", "internal/call/ledger.go", "Nonce: u.Nonce, Expires",
+			"Nonce: u.Nonce + time.Now().String(), Expires"},
+		{"cap: a rule has no limit", "internal/gate/gate.go", "if rule.LimitPerHour > 0 {",
+			"if rule.LimitPerHour = 0; false {"},
+		{"no: a decline withdraws nothing", "internal/gate/denial.go",
+			"g.denials[planKey{denial.Tool, denial.App, denial.Digest}] = denial", "g.mu.Unlock(); return nil"},
+		{"instant: an answer before a person could read counts", "internal/gate/gate.go",
+			"tooFast = 2 * time.Second", "tooFast = 0 * time.Second"},
+		{"closed: an answered question can be answered again", "internal/gate/gate.go",
+			"g.closed[nonce] = until.Add(memory)", "_ = until"},
 	}
 }
 
@@ -68,7 +76,8 @@ func TestMutants(t *testing.T) {
 			if err := os.WriteFile(file, overlay, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			out, err := exec.CommandContext(t.Context(), "go", "test", "-overlay="+file, "-run=^TestAttack$", "-count=1", ".", "-attack.steps=30000").CombinedOutput()
+			out, err := exec.CommandContext(t.Context(), "go", "test", "-overlay="+file, "-run=^TestAttack$",
+				"-count=1", ".", "-attack.steps=30000").CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "nobody approved") {
 				t.Errorf("the attack did not find it: %v\n%.2000s", err, out)
 			}

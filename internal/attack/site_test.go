@@ -116,7 +116,8 @@ func newSite(t *testing.T, pause time.Duration) *site {
 			t.Fatal(err)
 		}
 	}
-	s := &site{t: t, clock: &handClock{Clock: flytest.NewClock(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))}, pause: pause}
+	s := &site{t: t, clock: &handClock{Clock: flytest.NewClock(time.Date(2026, 11, 22, 12, 0, 0, 0,
+		time.UTC))}, pause: pause}
 	s.Platform = flysim.New(flysim.Options{Clock: flysim.NewClock(s.clock.Now)})
 	s.AddApp(firstApp, "personal", "")
 	s.AddMachine(firstApp, "ams", machineConfig(t))
@@ -145,11 +146,13 @@ func newSite(t *testing.T, pause time.Duration) *site {
 	})
 	deps := call.Deps{
 		Journal: book, Runs: call.NewRuns(s.clock), Clock: s.clock, Hold: hold, AnswerWithin: answerWithin,
-		Gate: s.gate, ApproveCommand: func(ticket string) string { return "approve " + ticket }, Log: slog.New(slog.DiscardHandler),
+		Gate: s.gate, ApproveCommand: func(ticket string) string { return "approve " + ticket },
+		Log: slog.New(slog.DiscardHandler),
 	}
 	mcpServer := server.New(server.Options{
 		Version: "test", Tools: tools.All(tools.Deps{Deps: deps, Fly: flyClient}),
-		Resources: resources.Resources{Fly: flyClient}, Completer: resources.Completer{Fly: flyClient}, Prompts: prompts.Prompts{Fly: flyClient, Now: s.clock.Now},
+		Resources: resources.Resources{Fly: flyClient}, Completer: resources.Completer{Fly: flyClient},
+		Prompts: prompts.Prompts{Fly: flyClient, Now: s.clock.Now},
 	})
 
 	url := make(chan string, 1)
@@ -179,12 +182,14 @@ func newSite(t *testing.T, pause time.Duration) *site {
 			return transport.NewIO(toClient, fromClient, io.NopCloser(strings.NewReader("")))
 		},
 		"http": func(t *testing.T) transport.Interface {
-			via, err := transport.NewStreamableHTTP(at, transport.WithHTTPHeaders(header), transport.WithHTTPBasicClient(&http.Client{Transport: connections}))
+			via, err := transport.NewStreamableHTTP(at, transport.WithHTTPHeaders(header),
+				transport.WithHTTPBasicClient(&http.Client{Transport: connections}))
 			must(err)
 			return via
 		},
 		"sse": func(t *testing.T) transport.Interface {
-			via, err := transport.NewSSE(strings.TrimSuffix(at, "/mcp")+"/sse", transport.WithHeaders(header), transport.WithHTTPClient(&http.Client{Transport: connections}))
+			via, err := transport.NewSSE(strings.TrimSuffix(at, "/mcp")+"/sse", transport.WithHeaders(header),
+				transport.WithHTTPClient(&http.Client{Transport: connections}))
 			must(err)
 			return via
 		},
@@ -224,7 +229,8 @@ func asks(action mcp.ElicitationResponseAction) *mcp.ElicitationResult {
 // open is a client of the site.
 func (s *site) open(t *testing.T, via, version string, answer answering) *mcpclient.Client {
 	t.Helper()
-	return s.start(t, mcpclient.NewClient(s.connect[via](t), mcpclient.WithProtocolVersion(version), mcpclient.WithElicitationHandler(answer)), version)
+	return s.start(t, mcpclient.NewClient(s.connect[via](t), mcpclient.WithProtocolVersion(version),
+		mcpclient.WithElicitationHandler(answer)), version)
 }
 
 func (s *site) start(t *testing.T, c *mcpclient.Client, version string) *mcpclient.Client {

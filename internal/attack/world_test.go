@@ -80,7 +80,8 @@ func newWorld(ctx context.Context, t *testing.T, approver gate.PublicKey) *world
 		w.AddAddress(app, "private_v6", "personal", "")
 	}
 	for _, name := range []string{"first", "second"} {
-		w.installations = append(w.installations, install(ctx, t, setup{name: name, approver: approver, token: w.Token(), transport: w.Transport()}))
+		w.installations = append(w.installations, install(ctx, t, setup{name: name, approver: approver,
+			token: w.Token(), transport: w.Transport()}))
 	}
 	return w
 }

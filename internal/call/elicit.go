@@ -106,8 +106,10 @@ type Answer struct {
 type ElicitOptions struct {
 	Within time.Duration                        // how long the call waits
 	After  func(time.Duration) <-chan time.Time // a timer; nil means time.After
-	Sent   func(at time.Time)                   // called when the question has been sent, from another goroutine; may be nil
-	Late   func(Answer)                         // called with an answer after the limit, at most once, from another goroutine; may be nil
+	// called when the question has been sent, from another goroutine; may be nil
+	Sent func(at time.Time)
+	// called with an answer after the limit, at most once, from another goroutine; may be nil
+	Late func(Answer)
 }
 
 // lateWait is how long after the time limit an answer still goes to ElicitOptions.Late.

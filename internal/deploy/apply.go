@@ -43,7 +43,8 @@ func (d *Deployer) Apply(ctx context.Context, w Work, grant *gate.Grant, report 
 	interruptible, done := d.Runs.Interruptible(ctx)
 	defer done()
 	engine := rollout.Engine{
-		Client: d.Client, Clock: d.Clock, Record: records.End, RecordRelease: records.Release, Stop: d.Runs.StopRequested(app),
+		Client: d.Client, Clock: d.Clock, Record: records.End, RecordRelease: records.Release,
+		Stop: d.Runs.StopRequested(app),
 	}
 	outcome := engine.Run(interruptible, grant, w.Rollout, func(p rollout.Phase) {
 		records.Begin(p)

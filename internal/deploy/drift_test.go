@@ -23,7 +23,8 @@ func TestDeployDriftAsked(t *testing.T) {
 			t.Errorf("of what differs: %s", text)
 		}
 		for _, id := range b.MachineIDs(b.app) {
-			b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "env", map[string]string{"FLY_PROCESS_GROUP": "app", "DEBUG": "1"}))
+			b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "env",
+				map[string]string{"FLY_PROCESS_GROUP": "app", "DEBUG": "1"}))
 		}
 		time.Sleep(10 * time.Minute)
 		s = b.stages(b.file("", ""))

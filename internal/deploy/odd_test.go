@@ -18,7 +18,8 @@ func TestDeployRestless(t *testing.T) {
 		}
 		b.Inject(flysim.Fault{Operation: "machine.stop", Status: 403, Times: -1})
 		wake := true
-		content := strings.NewReplacer(`"stop"`, `"off"`, "auto_stop_machines = true", "auto_stop_machines = false", "autostop = true", "autostop = false").
+		content := strings.NewReplacer(`"stop"`, `"off"`, "auto_stop_machines = true",
+			"auto_stop_machines = false", "autostop = true", "autostop = false").
 			Replace(b.file("soft_limit = 200", "soft_limit = 20"))
 		out, err := b.apply(b.planOf(input{Content: content, Wake: &wake}))
 		if err != nil {

@@ -168,7 +168,8 @@ func (b *deployedApp) oracleFresh(name string, c oracleCase) {
 	b.oracleDeploy(name+" from nothing", in, len(c.Groups), func(group string, _ machine.Config) machine.Config {
 		want := oracleWith(b.t, c.FromNothing[group], "image", oracleImage)
 		if want.Raw("guest") == nil {
-			want = oracleWith(b.t, want, "guest", machine.Guest{CPUKind: "shared", CPUs: 1, MemoryMB: 256, HostDedicationID: c.dedication(b.t)})
+			want = oracleWith(b.t, want, "guest", machine.Guest{CPUKind: "shared", CPUs: 1, MemoryMB: 256,
+				HostDedicationID: c.dedication(b.t)})
 		}
 		if !strings.Contains(c.content, "primary_region") {
 			want = oracleMerge(b.t, want, "env", "PRIMARY_REGION", "iad")
@@ -194,36 +195,39 @@ func (b *deployedApp) oracleOnto(name string, c oracleCase, existing machine.Con
 			b.t.Fatal(err)
 		}
 		for _, mount := range mounts {
-			mount.Path, mount.Volume, mount.Encrypted, mount.SizeGB, mount.AddSizeGB = "/before", fmt.Sprintf("vol_%s%d", strings.ReplaceAll(b.app, "-", ""), i), true, 10, 3
+			mount.Path, mount.Volume, mount.Encrypted, mount.SizeGB, mount.AddSizeGB = "/before",
+				fmt.Sprintf("vol_%s%d", strings.ReplaceAll(b.app, "-", ""), i), true, 10, 3
 			m = oracleWith(b.t, m, "mounts", []machine.Mount{mount})
 		}
 		before[group] = m
 		b.SetListen(b.app, b.AddMachine(b.app, "iad", m), checkedPorts(b.t, c.OntoExisting[group]))
 	}
-	b.oracleDeploy(name+" onto existing", input{Content: c.content, Strategy: string(rollout.Rolling)}, len(c.Groups), func(group string, _ machine.Config) machine.Config {
-		want := c.OntoExisting[group].WithoutFlyctlVersion() // it was not flyctl that deployed
-		if id := c.dedication(b.t); id != "" && c.FromNothing[group].Raw("guest") == nil {
-			want = oracleMerge(b.t, want, "guest", "host_dedication_id", id)
-		}
-		mounts, err := want.Mounts()
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		for i := range mounts {
-			had, err := before[group].Mounts()
+	b.oracleDeploy(name+" onto existing", input{Content: c.content, Strategy: string(rollout.Rolling)},
+		len(c.Groups), func(group string, _ machine.Config) machine.Config {
+			want := c.OntoExisting[group].WithoutFlyctlVersion() // it was not flyctl that deployed
+			if id := c.dedication(b.t); id != "" && c.FromNothing[group].Raw("guest") == nil {
+				want = oracleMerge(b.t, want, "guest", "host_dedication_id", id)
+			}
+			mounts, err := want.Mounts()
 			if err != nil {
 				b.t.Fatal(err)
 			}
-			mounts[i].Volume, mounts[i].Encrypted, mounts[i].SizeGB = had[0].Volume, true, 10
-			want = oracleWith(b.t, want, "mounts", mounts)
-		}
-		return want
-	})
+			for i := range mounts {
+				had, err := before[group].Mounts()
+				if err != nil {
+					b.t.Fatal(err)
+				}
+				mounts[i].Volume, mounts[i].Encrypted, mounts[i].SizeGB = had[0].Volume, true, 10
+				want = oracleWith(b.t, want, "mounts", mounts)
+			}
+			return want
+		})
 }
 
 // oracleDeploy deploys, compares each Machine with what it is to have, and
 // deploys again.
-func (b *deployedApp) oracleDeploy(name string, in input, machines int, wanted func(group string, got machine.Config) machine.Config) {
+func (b *deployedApp) oracleDeploy(name string, in input, machines int, wanted func(group string,
+	got machine.Config) machine.Config) {
 	b.t.Helper()
 	in.App = b.app
 	planned, err := b.planDeploy(in)
@@ -248,8 +252,10 @@ func (b *deployedApp) oracleDeploy(name string, in input, machines int, wanted f
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		if metadata[machine.MetadataReleaseID] != release.ID || metadata[machine.MetadataReleaseVersion] != fmt.Sprint(release.Version) || out.Release != release.Version {
-			b.t.Errorf("%s: Machine of group %s is labelled %s %s, the release is %s %d", name, got.ProcessGroup(), metadata[machine.MetadataReleaseID], metadata[machine.MetadataReleaseVersion], release.ID, release.Version)
+		if metadata[machine.MetadataReleaseID] != release.ID ||
+			metadata[machine.MetadataReleaseVersion] != fmt.Sprint(release.Version) || out.Release != release.Version {
+			b.t.Errorf("%s: Machine of group %s is labelled %s %s, the release is %s %d", name, got.ProcessGroup(),
+				metadata[machine.MetadataReleaseID], metadata[machine.MetadataReleaseVersion], release.ID, release.Version)
 		}
 		for _, key := range []string{machine.MetadataReleaseID, machine.MetadataReleaseVersion} {
 			want = oracleMerge(b.t, want, "metadata", key, metadata[key])

@@ -25,7 +25,8 @@ func TestDeployWidth(t *testing.T) {
 	cordon := func(b *deployedApp, id string) { b.cordon(id) }
 	lost := func(b *deployedApp, id string) { b.SetHost(b.app, id, "unreachable") }
 	standby := func(b *deployedApp, id string) {
-		b.SetMachineConfig(b.app, id, oracleWith(b.t, b.MachineConfig(b.app, id), "standbys", []string{"x"}).Without("services"))
+		b.SetMachineConfig(b.app, id, oracleWith(b.t, b.MachineConfig(b.app, id), "standbys",
+			[]string{"x"}).Without("services"))
 	}
 	detached := func(b *deployedApp, id string) {
 		config := b.MachineConfig(b.app, id)
@@ -52,7 +53,8 @@ func TestDeployWidth(t *testing.T) {
 		{"half of two", 2, input{MaxUnavailable: 0.5}, nil, nil, false, `group "app" 1 of 2`},
 		{"by the file", 5, input{}, inFile("max_unavailable = 100"), nil, true, `group "app" ALL 5 of 5`},
 		{"by the file, as a share", 5, input{}, inFile("max_unavailable = 0.9"), nil, true, `group "app" ALL 5 of 5`},
-		{"the call, not the file", 5, input{MaxUnavailable: 1}, inFile("max_unavailable = 100"), nil, false, `group "app" 1 of 5`},
+		{"the call, not the file", 5, input{MaxUnavailable: 1}, inFile("max_unavailable = 100"), nil, false,
+			`group "app" 1 of 5`},
 		{"immediate", 5, input{Strategy: "immediate"}, nil, nil, true, `group "app" ALL 5 of 5`},
 		{"immediate by the file", 5, input{}, inFile(`strategy = "immediate"`), nil, true, `group "app" ALL 5 of 5`},
 		{"canary", 5, input{Strategy: "canary", MaxUnavailable: 9}, nil, nil, true, `group "app" ALL 5 of 5`},
@@ -100,7 +102,8 @@ func TestDeploySettingsAreSaid(t *testing.T) {
 		t := b.t
 		content := b.file("min_machines_running = 0", "min_machines_running = 1")
 		no := false
-		const standard = "settings: strategy rolling, max_unavailable 0.33, on_failure put_back, wake true, wait_timeout 5m0s, scope all"
+		const standard = "settings: strategy rolling, max_unavailable 0.33, on_failure put_back, wake true, " +
+			"wait_timeout 5m0s, scope all"
 		tests := []struct {
 			name string
 			in   input
@@ -157,7 +160,8 @@ func TestDeployWidthOfManyGroups(t *testing.T) {
 	for i := range 20 {
 		p.Fact(fmt.Sprintf("%sg%02d", plan.FactAtOnce, i), plan.AtOnce(1, 1+i%2, i%2 == 0))
 	}
-	if text := p.Question().Text(); !strings.Contains(text, `group "g00" ALL 1 of 1, group "g01" 1 of 2`) || !strings.Contains(text, "14 more groups, 7 of which may be down completely") {
+	if text := p.Question().Text(); !strings.Contains(text, `group "g00" ALL 1 of 1, group "g01" 1 of 2`) ||
+		!strings.Contains(text, "14 more groups, 7 of which may be down completely") {
 		t.Errorf("got\n%s", text)
 	}
 }

@@ -18,8 +18,9 @@ import (
 // plan returns the deploy as a value.
 func (s stages) plan() plan.Plan {
 	p := plan.Plan{
-		Tool: Tool, Wording: Wording{}, App: s.in.App, AppID: s.snapshot.Addresses.App.ID, Hazards: s.Hazards, Blockers: s.Blockers,
-		Impact: s.impact(), Unknown: []plan.Unknown{plan.FlycastUnproven},
+		Tool: Tool, Wording: Wording{}, App: s.in.App, AppID: s.snapshot.Addresses.App.ID, Hazards: s.Hazards,
+		Blockers: s.Blockers,
+		Impact:   s.impact(), Unknown: []plan.Unknown{plan.FlycastUnproven},
 	}
 	for _, u := range []struct {
 		is   bool

@@ -21,8 +21,10 @@ func TestDeployOnFailure(t *testing.T) {
 		says   string
 	}{
 		{"put_back", plan.Failed, Counts{Total: 2, PutBack: 2}, "0 of 2 updated, 2 put back."},
-		{"stop", plan.Partial, Counts{Total: 2, Updated: 1, Healthy: 1, Failed: 1}, "1 of 2 updated, 1 failed but left with the new configuration."},
-		{"continue", plan.Partial, Counts{Total: 2, Updated: 1, Healthy: 1, Failed: 1}, "1 of 2 updated, 1 failed but left with the new configuration."},
+		{"stop", plan.Partial, Counts{Total: 2, Updated: 1, Healthy: 1, Failed: 1},
+			"1 of 2 updated, 1 failed but left with the new configuration."},
+		{"continue", plan.Partial, Counts{Total: 2, Updated: 1, Healthy: 1, Failed: 1},
+			"1 of 2 updated, 1 failed but left with the new configuration."},
 	}
 	for _, test := range tests {
 		withApp(t, "shop-api", flysim.Options{}, func(b *deployedApp) {
@@ -35,7 +37,8 @@ func TestDeployOnFailure(t *testing.T) {
 				t.Errorf("%s: hazards %q", test.how, planned.Plan.Hazards)
 			}
 			out, err := b.apply(planned)
-			if err != nil || out.Status != test.status || *out.Machines != test.counts || out.Code == "" || !strings.Contains(out.Summary, test.says) {
+			if err != nil || out.Status != test.status || *out.Machines != test.counts || out.Code == "" ||
+				!strings.Contains(out.Summary, test.says) {
 				t.Errorf("%s: got %s %s %q %+v, %v", test.how, out.Status, out.Code, out.Summary, *out.Machines, err)
 			}
 			if got := b.Releases(b.app)[0].Status; got != "failed" {
@@ -87,16 +90,19 @@ func TestDeploySettings(t *testing.T) {
 		}{
 			{input{Content: file}, "rolling 0.33 5m0s put_back true"},
 			{input{Content: section}, "immediate 0.5 1m30s put_back true"},
-			{input{Content: section, Strategy: "rolling", MaxUnavailable: 2, WaitTimeout: "3m", OnFailure: "stop"}, "rolling 2 3m0s stop true"},
+			{input{Content: section, Strategy: "rolling", MaxUnavailable: 2, WaitTimeout: "3m", OnFailure: "stop"},
+				"rolling 2 3m0s stop true"},
 		}
 		for _, test := range tests {
 			w := b.planOf(test.in).Work.Rollout
-			got := strings.Join([]string{string(w.Strategy), jsonText(w.MaxUnavailable), w.StartWithin.String(), string(w.OnFailure), jsonText(w.Wake)}, " ")
+			got := strings.Join([]string{string(w.Strategy), jsonText(w.MaxUnavailable), w.StartWithin.String(),
+				string(w.OnFailure), jsonText(w.Wake)}, " ")
 			if got != test.want || w.StartWithin != w.HealthyWithin {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		}
-		for _, in := range []input{{WaitTimeout: "soon"}, {WaitTimeout: "1ms"}, {WaitTimeout: "9h"}, {MaxUnavailable: -1}, {Image: "x", Scope: ScopeServices}, {Image: "x y"}, {Image: "-x"}, {Image: "x\n"}} {
+		for _, in := range []input{{WaitTimeout: "soon"}, {WaitTimeout: "1ms"}, {WaitTimeout: "9h"},
+			{MaxUnavailable: -1}, {Image: "x", Scope: ScopeServices}, {Image: "x y"}, {Image: "-x"}, {Image: "x\n"}} {
 			in.App, in.Content = b.app, file
 			_, err := b.planDeploy(in)
 			if p, ok := call.ProblemOf(err); err == nil || !ok || p.Code != gate.InvalidInput {
@@ -127,7 +133,8 @@ func TestDeployInterrupted(t *testing.T) {
 			b.runs.Interrupt()
 		}})
 		out, err := b.apply(planned)
-		if err != nil || out.Status != plan.Partial || out.Machines.Healthy != 1 || !strings.Contains(out.Summary, "interrupted: 1 of 2") {
+		if err != nil || out.Status != plan.Partial || out.Machines.Healthy != 1 ||
+			!strings.Contains(out.Summary, "interrupted: 1 of 2") {
 			t.Errorf("got %s %q %+v, %v", out.Status, out.Summary, out.Machines, err)
 		}
 		if got := b.Releases(b.app)[0].Status; got != "interrupted" {

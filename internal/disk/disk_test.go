@@ -70,7 +70,8 @@ func TestTrusted(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, dir := range []string{inner, link, filepath.Join(inner, "later", "still"), filepath.Join(link, "later")} {
-			if err := CheckTrusted(dir); (err == nil) != (tt.want || dir != inner && dir != link && tt.inner == 0o770 && os.Getegid() == 0) {
+			if err := CheckTrusted(dir); (err == nil) != (tt.want || dir != inner && dir != link &&
+				tt.inner == 0o770 && os.Getegid() == 0) {
 				t.Errorf("%v in %v, %s: %v", tt.inner, tt.outer, dir, err)
 			}
 		}

@@ -68,7 +68,9 @@ func TestDeclineIsOfThePlan(t *testing.T) {
 func TestNoReplyFallsThrough(t *testing.T) {
 	moved := release()
 	moved.Digest = "other"
-	covered := withPolicy(t, "[[rule]]\nname = \"r\"\ntools = [\"release_public_ips\"]\napps = [\"shop\"]\ndecision = \"auto\"\naccept = [\"dedicated_v4_lost\"]\nlimit_per_hour = 9\n")
+	covered := withPolicy(t,
+		"[[rule]]\nname = \"r\"\ntools = [\"release_public_ips\"]\napps = [\"shop\"]\ndecision = \"auto\"\naccept "+
+			"= [\"dedicated_v4_lost\"]\nlimit_per_hour = 9\n")
 	tests := map[string]struct {
 		reply  func(f *testGate, o Outcome) Reply
 		with   Request
@@ -76,13 +78,29 @@ func TestNoReplyFallsThrough(t *testing.T) {
 		kind   Kind
 		code   Code
 	}{
-		"cancel":        {reply: func(_ *testGate, o Outcome) Reply { return Reply{State: o.State, Action: Cancel} }, with: release(), kind: NeedsTerminal, code: NoAnswer},
-		"nonsense":      {reply: func(_ *testGate, o Outcome) Reply { return Reply{State: o.State, Action: "maybe"} }, with: release(), kind: NeedsTerminal, code: NoAnswer},
-		"unconfirmed":   {reply: func(_ *testGate, o Outcome) Reply { return Reply{State: o.State, Action: Accept} }, with: release(), kind: Ask, code: NotConfirmed},
-		"stale":         {reply: func(_ *testGate, o Outcome) Reply { return *acceptReply(release(), o) }, with: moved, kind: Ask, code: Stale},
-		"late":          {reply: func(f *testGate, o Outcome) Reply { f.clock.Advance(time.Hour); return *acceptReply(release(), o) }, with: release(), kind: Refuse, code: Expired},
-		"decline":       {reply: func(_ *testGate, o Outcome) Reply { return *declineReply(o) }, with: release(), kind: Refuse, code: Declined},
-		"stale decline": {reply: func(_ *testGate, o Outcome) Reply { return *declineReply(o) }, with: moved, kind: Refuse, code: Declined},
+		"cancel": {reply: func(_ *testGate, o Outcome) Reply {
+			return Reply{State: o.State,
+				Action: Cancel}
+		}, with: release(), kind: NeedsTerminal, code: NoAnswer},
+		"nonsense": {reply: func(_ *testGate, o Outcome) Reply {
+			return Reply{State: o.State,
+				Action: "maybe"}
+		}, with: release(), kind: NeedsTerminal, code: NoAnswer},
+		"unconfirmed": {reply: func(_ *testGate, o Outcome) Reply {
+			return Reply{State: o.State,
+				Action: Accept}
+		}, with: release(), kind: Ask, code: NotConfirmed},
+		"stale": {reply: func(_ *testGate, o Outcome) Reply { return *acceptReply(release(), o) },
+			with: moved, kind: Ask, code: Stale},
+		"late": {reply: func(f *testGate, o Outcome) Reply {
+			f.clock.Advance(
+				time.Hour)
+			return *acceptReply(release(), o)
+		}, with: release(), kind: Refuse, code: Expired},
+		"decline": {reply: func(_ *testGate, o Outcome) Reply { return *declineReply(o) }, with: release(),
+			kind: Refuse, code: Declined},
+		"stale decline": {reply: func(_ *testGate, o Outcome) Reply { return *declineReply(o) }, with: moved,
+			kind: Refuse, code: Declined},
 		"too fast": {reply: func(f *testGate, o Outcome) Reply {
 			r := *acceptReply(release(), o)
 			r.Arrived = f.clock.Now().Add(-10*time.Second + tooFast - 1)
@@ -184,7 +202,8 @@ func TestTerminalRejectionWithdraws(t *testing.T) {
 	if err := f.Requests.Answer(mine, ApprovalAnswer{Reason: "not today", At: f.clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Requests.Answer(mine, ApprovalAnswer{Approved: true, Code: code, At: f.clock.Now()}); !errors.Is(err, ErrRejected) {
+	if err := f.Requests.Answer(mine, ApprovalAnswer{Approved: true, Code: code,
+		At: f.clock.Now()}); !errors.Is(err, ErrRejected) {
 		t.Errorf("a yes after the no: got %v, want ErrRejected", err)
 	}
 	out := f.decide(theirs, nil)

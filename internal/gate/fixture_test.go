@@ -256,7 +256,8 @@ func (f *testGate) nothingBurnt() {
 // sign answers a ticket as the terminal does: with the digest of what it showed.
 func (f *testGate) sign(ticket, digest string) {
 	f.t.Helper()
-	if err := f.Requests.Answer(ticket, ApprovalAnswer{Approved: true, Code: f.code(ticket, digest), At: f.clock.Now()}); err != nil {
+	if err := f.Requests.Answer(ticket, ApprovalAnswer{Approved: true, Code: f.code(ticket, digest),
+		At: f.clock.Now()}); err != nil {
 		f.t.Fatal(err)
 	}
 }

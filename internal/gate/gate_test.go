@@ -29,7 +29,8 @@ func TestAcceptGrantsOnce(t *testing.T) {
 				}
 			}
 			use := f.ledger.uses[0]
-			if use.Tool != r.Tool || use.App != r.App || use.Caller != r.Caller || use.Digest != r.Digest || !use.Expires.Equal(question.Expires) {
+			if use.Tool != r.Tool || use.App != r.App || use.Caller != r.Caller || use.Digest != r.Digest ||
+				!use.Expires.Equal(question.Expires) {
 				t.Errorf("recorded %+v", use)
 			}
 			if again, err := out.Commit(); again != nil || !errors.Is(err, ErrReplayed) {
@@ -51,9 +52,14 @@ func TestReplay(t *testing.T) {
 		code  Code
 	}{
 		{"after a yes", func(o Outcome) *Reply { return acceptReply(release(), o) }, release(), Proceed, ""},
-		{"after a no", func(o Outcome) *Reply { return &Reply{State: o.State, Action: Decline} }, release(), Refuse, Declined},
-		{"after a cancel", func(o Outcome) *Reply { return &Reply{State: o.State, Action: Cancel} }, release(), NeedsTerminal, NoAnswer},
-		{"after a wrong name", func(o Outcome) *Reply { return &Reply{State: o.State, Action: Accept, Typed: "x"} }, release(), Ask, NotConfirmed},
+		{"after a no", func(o Outcome) *Reply { return &Reply{State: o.State, Action: Decline} }, release(),
+			Refuse, Declined},
+		{"after a cancel", func(o Outcome) *Reply { return &Reply{State: o.State, Action: Cancel} }, release(),
+			NeedsTerminal, NoAnswer},
+		{"after a wrong name", func(o Outcome) *Reply {
+			return &Reply{State: o.State, Action: Accept,
+				Typed: "x"}
+		}, release(), Ask, NotConfirmed},
 		{"after a stale yes", func(o Outcome) *Reply { return acceptReply(release(), o) }, moved, Ask, Stale},
 	}
 	for _, tt := range tests {
@@ -164,7 +170,8 @@ func TestForgedState(t *testing.T) {
 			sealed = question.State[:20] + "B" + question.State[21:]
 		}
 		r := release()
-		_, err := f.Receive(r.Tool, r.App, r.Caller, Reply{State: sealed, Action: Accept, Typed: "shop", Arrived: f.clock.Now()})
+		_, err := f.Receive(r.Tool, r.App, r.Caller, Reply{State: sealed, Action: Accept, Typed: "shop",
+			Arrived: f.clock.Now()})
 		if !errors.Is(err, ErrBadState) {
 			t.Errorf("%s: got %v, want ErrBadState", name, err)
 		}
@@ -343,7 +350,8 @@ func TestUngatedNeedsNoLedger(t *testing.T) {
 }
 
 func TestZeroOutcomeGrantsNothing(t *testing.T) {
-	for _, out := range []Outcome{{}, {Kind: Proceed}, {Kind: Ask}, {Kind: Refuse, commit: func() (*Grant, error) { return &Grant{}, nil }}} {
+	for _, out := range []Outcome{{}, {Kind: Proceed}, {Kind: Ask},
+		{Kind: Refuse, commit: func() (*Grant, error) { return &Grant{}, nil }}} {
 		if grant, err := out.Commit(); grant != nil || !errors.Is(err, ErrNotGranted) {
 			t.Errorf("%+v: got %v, %v", out, grant, err)
 		}

@@ -26,7 +26,8 @@ func TestGrantSpend(t *testing.T) {
 		{"another verb", newGrant(steps, Approval{}), AllocateAddress, "shop", "137.66.1.1", "not a step"},
 		{"another target", newGrant(steps, Approval{}), ReleaseAddress, "shop", "137.66.1.2", "not a step"},
 		{"another configuration", newGrant(steps, Approval{}), UpdateMachine, "shop", "148e1@ab", "not a step"},
-		{"a verb of one with the target of another", newGrant(steps, Approval{}), UpdateMachine, "shop", "137.66.1.1", "not a step"},
+		{"a verb of one with the target of another", newGrant(steps, Approval{}), UpdateMachine, "shop",
+			"137.66.1.1", "not a step"},
 		{"empty", newGrant(steps, Approval{}), "", "", "", "not a step"},
 	}
 	for _, tt := range tests {
@@ -125,7 +126,8 @@ func TestParseMode(t *testing.T) {
 // TestGrantName: steps planned for something that had no name are spent under
 // the name it got, once each, and under no other.
 func TestGrantName(t *testing.T) {
-	grant := newGrant([]Step{{DestroyMachine, "shop", "iad@aa"}, {StartMachine, "shop", "iad@aa"}, {StartMachine, "shop", "m1"}}, Approval{})
+	grant := newGrant([]Step{{DestroyMachine, "shop", "iad@aa"}, {StartMachine, "shop", "iad@aa"},
+		{StartMachine, "shop", "m1"}}, Approval{})
 	refused := func(verb Verb, app, target string) {
 		t.Helper()
 		if err := grant.Spend(verb, app, target); !errors.Is(err, ErrNotGranted) {

@@ -42,7 +42,8 @@ func TestPut(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := release()
-	if got.Tool != r.Tool || got.App != r.App || got.Caller != r.Caller || got.Asker != r.Asker || got.From != r.From || got.Digest != r.Digest {
+	if got.Tool != r.Tool || got.App != r.App || got.Caller != r.Caller || got.Asker != r.Asker ||
+		got.From != r.From || got.Digest != r.Digest {
 		t.Errorf("got %+v", got)
 	}
 	if want := c.Now().Add(RequestLife).Truncate(time.Second); !got.Expires.Equal(want) || !got.Created.Equal(c.Now()) {
@@ -68,7 +69,8 @@ func TestPut(t *testing.T) {
 		}
 	}
 	c.Advance(time.Hour)
-	if again := put(t, s, release()); again.Ticket != req.Ticket || again.Nonce != req.Nonce || !again.Expires.Equal(req.Expires) {
+	if again := put(t, s, release()); again.Ticket != req.Ticket || again.Nonce != req.Nonce ||
+		!again.Expires.Equal(req.Expires) {
 		t.Errorf("the same plan of the same caller got %+v, want %+v", again, req)
 	}
 	c.Advance(3 * time.Hour) // the old one is over
@@ -156,7 +158,8 @@ func TestFullStoreKeepsWhatIsSigned(t *testing.T) {
 	first := put(t, f.Requests, plan(0))
 	for n := 1; n < maxRequests; n++ { // as they are left by other processes
 		req := first
-		req.Ticket, req.Nonce, req.Digest, req.Call, req.Created = newTicket(), newNonce(), fmt.Sprint(n), fmt.Sprint(n), first.Created.Add(time.Duration(n)*time.Second)
+		req.Ticket, req.Nonce, req.Digest, req.Call, req.Created = newTicket(), newNonce(), fmt.Sprint(n),
+			fmt.Sprint(n), first.Created.Add(time.Duration(n)*time.Second)
 		writeFile(t, filepath.Join(f.Requests.dir, req.Ticket+".json"), []byte(marshal(t, req)), 0o600)
 	}
 	signed, err := f.Requests.list()
@@ -369,7 +372,8 @@ func TestForeignFiles(t *testing.T) {
 			t.Errorf("%d was loaded: %+v", i, req)
 		}
 	}
-	for _, ticket := range []string{"", "..", "../requests/" + good.Ticket, "README", "AAAA-AAAU", good.Ticket + ".json", strings.ToLower(good.Ticket)} {
+	for _, ticket := range []string{"", "..", "../requests/" + good.Ticket, "README", "AAAA-AAAU",
+		good.Ticket + ".json", strings.ToLower(good.Ticket)} {
 		if _, err := s.Load(ticket); !errors.Is(err, fs.ErrNotExist) && ticket != good.Ticket {
 			t.Errorf("%q: got %v, want ErrNotExist", ticket, err)
 		}
@@ -381,7 +385,8 @@ func TestForeignFiles(t *testing.T) {
 	if _, err := os.Stat(elsewhere); err != nil {
 		t.Errorf("what a symbolic link pointed to is gone: %v", err)
 	}
-	if left := strings.Join(files(t, s.dir), " "); strings.Contains(left, "AAA3") || !strings.Contains(left, "README.json") {
+	if left := strings.Join(files(t, s.dir), " "); strings.Contains(left, "AAA3") ||
+		!strings.Contains(left, "README.json") {
 		t.Errorf("left: %s", left)
 	}
 }
@@ -483,7 +488,9 @@ func FuzzRequestFile(f *testing.F) {
 		f.Fatal(err)
 	}
 	const ticket = "RK4M-7Q2P"
-	f.Add([]byte(`{"ticket":"RK4M-7Q2P","tool":"deploy","nonce":"abababababababababababababababab","expires":"2026-08-03T12:00:00Z","facts":[{"k":"a","s":"b"}],"plan":{"tool":1}}`))
+	f.Add([]byte(
+		`{"ticket":"RK4M-7Q2P","tool":"deploy","nonce":"abababababababababababababababab",` +
+			`"expires":"2026-08-03T12:00:00Z","facts":[{"k":"a","s":"b"}],"plan":{"tool":1}}`))
 	f.Add([]byte(`{"ticket":"RK4M-7Q2P","expires":"9999-12-31T23:59:59.999999999+23:59"}`))
 	f.Add([]byte(`[]`))
 	f.Add([]byte("{"))

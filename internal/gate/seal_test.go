@@ -22,7 +22,8 @@ func fixedSealer(t testing.TB, b byte) *Sealer {
 func someState() state {
 	at := time.Date(2026, 8, 3, 9, 30, 0, 5, time.UTC)
 	return state{
-		Version: 1, Tool: "deploy", App: "shop", Caller: "local", Digest: "d0d0", Nonce: newNonce(), Issued: at, Expires: at.Add(time.Minute),
+		Version: 1, Tool: "deploy", App: "shop", Caller: "local", Digest: "d0d0", Nonce: newNonce(), Issued: at,
+		Expires: at.Add(time.Minute),
 		Reasked: true, Facts: sumFacts([]Fact{{"address/1.2.3.4", "shared_v4"}}),
 	}
 }
@@ -138,7 +139,8 @@ func FuzzState(f *testing.F) {
 			return
 		}
 		nonce := make([]byte, s.aead.NonceSize())
-		for _, in := range []string{sealed, base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain, []byte(sealDomain)))} {
+		for _, in := range []string{sealed, base64.RawURLEncoding.EncodeToString(s.aead.Seal(nonce, nonce, plain,
+			[]byte(sealDomain)))} {
 			st, err := s.open(in)
 			if err != nil {
 				if !errors.Is(err, ErrBadState) {

@@ -26,7 +26,8 @@ func newKey(t testing.TB) SigningKey {
 
 func someStatement() Statement {
 	return Statement{
-		Installation: "here", Digest: "0f0f", Tool: "deploy", App: "shop", Caller: "local", Nonce: strings.Repeat("ab", nonceLen),
+		Installation: "here", Digest: "0f0f", Tool: "deploy", App: "shop", Caller: "local",
+		Nonce:   strings.Repeat("ab", nonceLen),
 		Expires: time.Date(2026, 8, 3, 13, 30, 0, 0, time.UTC),
 	}
 }
@@ -84,7 +85,8 @@ func TestCodeRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.KeyID != key.Public().ID() || got.Nonce != st.Nonce || !got.Expires.Equal(someStatement().Expires) || !bytes.Equal(got.Sig, want.Sig) {
+		if got.KeyID != key.Public().ID() || got.Nonce != st.Nonce ||
+			!got.Expires.Equal(someStatement().Expires) || !bytes.Equal(got.Sig, want.Sig) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 		if !key.Public().verify(someStatement(), got.Sig) {
@@ -116,7 +118,8 @@ func TestCodeRefuses(t *testing.T) {
 	raw, _ := base64.RawURLEncoding.DecodeString(code)
 	raw[0] = 2
 	for name, in := range map[string]string{
-		"empty": "", "a ticket": "RK4M-7Q2P", "cut": code[:len(code)-4], "longer": code + "AAAA", "huge": strings.Repeat("A", 1<<20),
+		"empty": "", "a ticket": "RK4M-7Q2P", "cut": code[:len(code)-4], "longer": code + "AAAA",
+		"huge":      strings.Repeat("A", 1<<20),
 		"no base64": strings.Repeat("?", len(code)), "another version": base64.RawURLEncoding.EncodeToString(raw),
 	} {
 		if _, err := ParseCode(in); !errors.Is(err, ErrBadCode) {
@@ -134,7 +137,8 @@ func TestPublicKeyText(t *testing.T) {
 	if len(want.ID()) != 16 || strings.Contains(want.String(), "\n") {
 		t.Errorf("id %q, text %q", want.ID(), want)
 	}
-	for _, bad := range []string{"", "ssh-ed25519 AAAA", pubPrefix, pubPrefix + "AAAA", pubPrefix + "§", want.String() + want.String(), strings.TrimPrefix(want.String(), "flycast-")} {
+	for _, bad := range []string{"", "ssh-ed25519 AAAA", pubPrefix, pubPrefix + "AAAA", pubPrefix + "§",
+		want.String() + want.String(), strings.TrimPrefix(want.String(), "flycast-")} {
 		if _, err := ParsePublicKey(bad); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
@@ -147,7 +151,8 @@ func TestSigningKeyUnderPassphrase(t *testing.T) {
 	if err := key.Encrypt(&file, "correct horse", cheap); err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(file.Bytes(), key.key.Seed()) || bytes.Contains(file.Bytes(), []byte(base64.StdEncoding.EncodeToString(key.key.Seed()))) {
+	if bytes.Contains(file.Bytes(), key.key.Seed()) ||
+		bytes.Contains(file.Bytes(), []byte(base64.StdEncoding.EncodeToString(key.key.Seed()))) {
 		t.Error("the file holds the key in the clear")
 	}
 	got, err := OpenSigningKey(file.Bytes(), "correct horse")
@@ -251,7 +256,8 @@ func FuzzCode(f *testing.F) {
 			t.Fatal(err)
 		}
 		again, err := ParseCode(code)
-		if err != nil || again.KeyID != sig.KeyID || again.Nonce != sig.Nonce || again.Expires.Unix() != sig.Expires.Unix() || !bytes.Equal(again.Sig, sig.Sig) {
+		if err != nil || again.KeyID != sig.KeyID || again.Nonce != sig.Nonce ||
+			again.Expires.Unix() != sig.Expires.Unix() || !bytes.Equal(again.Sig, sig.Sig) {
 			t.Fatalf("got %+v, %v, want %+v", again, err, sig)
 		}
 	})

@@ -64,7 +64,8 @@ func TestTerminalRejects(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newTerminal(t)
 			ticket := f.atTerminal(release())
-			if err := f.Requests.Answer(ticket, ApprovalAnswer{Reason: "not on a Friday", Code: f.code(ticket, r.Digest)}); err != nil {
+			if err := f.Requests.Answer(ticket, ApprovalAnswer{Reason: "not on a Friday",
+				Code: f.code(ticket, r.Digest)}); err != nil {
 				t.Fatal(err)
 			}
 			out := f.decide(r, nil)
@@ -257,8 +258,10 @@ func TestApprovalCodeElsewhere(t *testing.T) {
 			life time.Duration
 			kind Kind
 			code Code
-		}{{RequestLife + time.Second, Refuse, Stale}, {RequestLife, Proceed, ""}, {0, Refuse, Expired}, {-time.Hour, Refuse, Expired}} {
-			st := Statement{"here", release().Digest, "release_public_ips", "shop", "local", newNonce(), f.clock.Now().Add(tt.life).Truncate(time.Second)}
+		}{{RequestLife + time.Second, Refuse, Stale}, {RequestLife, Proceed, ""}, {0, Refuse, Expired},
+			{-time.Hour, Refuse, Expired}} {
+			st := Statement{"here", release().Digest, "release_public_ips", "shop", "local", newNonce(),
+				f.clock.Now().Add(tt.life).Truncate(time.Second)}
 			if tt.life > RequestLife {
 				st.Expires = st.Expires.Add(time.Second)
 			}

@@ -36,7 +36,12 @@ func waysToLose(t *testing.T) map[string]func(path string) {
 		"with another last entry": func(p string) {
 			edit(p, func(b []byte) []byte { b[len(b)-4] ^= 1; return b })
 		},
-		"of the same size":    func(p string) { edit(p, func(b []byte) []byte { return bytes.Repeat([]byte("\n"), len(b)) }) },
+		"of the same size": func(p string) {
+			edit(p, func(b []byte) []byte {
+				return bytes.Repeat([]byte("\n"),
+					len(b))
+			})
+		},
 		"a folder":            func(p string) { must(os.Remove(p)); must(os.Mkdir(p, 0o700)) },
 		"with a damaged head": func(p string) { must(os.WriteFile(headPath(p), []byte("{"), 0o600)) },
 		"with an empty head":  func(p string) { must(os.WriteFile(headPath(p), nil, 0o600)) },
@@ -265,7 +270,8 @@ func TestFirstStart(t *testing.T) {
 func TestHasStep(t *testing.T) {
 	p, c := journalPath(t), newClock()
 	j, other := open(t, p, c), open(t, p, c)
-	appendAll(t, j, Entry{Event: Step, App: "shop", Verb: "release_address", Target: "203.0.113.7"}, Entry{Event: Asked, App: "shop", Verb: "release_address", Target: "203.0.113.8"})
+	appendAll(t, j, Entry{Event: Step, App: "shop", Verb: "release_address", Target: "203.0.113.7"},
+		Entry{Event: Asked, App: "shop", Verb: "release_address", Target: "203.0.113.8"})
 	for name, j := range map[string]*Journal{"the writer": j, "another": other, "a later one": open(t, p, c)} {
 		for _, tt := range []struct {
 			app, verb, target string

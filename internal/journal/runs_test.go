@@ -26,9 +26,11 @@ func TestRuns(t *testing.T) {
 	writer, other := open(t, path, c), open(t, path, c)
 	appendAll(t, writer,
 		newEntry(Step, "shop", "0", "begun"), // of no run
-		newEntry(Started, "shop", "", ""), newEntry(Step, "shop", "1", "begun"), newEntry(Step, "shop", "1", "healthy"), newEntry(Finished, "shop", "", ""),
+		newEntry(Started, "shop", "", ""), newEntry(Step, "shop", "1", "begun"), newEntry(Step, "shop", "1",
+			"healthy"), newEntry(Finished, "shop", "", ""),
 		newEntry(Started, "other", "", ""),
-		newEntry(Started, "shop", "", ""), newEntry(Step, "shop", "1", "begun"), newEntry(Step, "shop", "2", "begun"), newEntry(Halted, "shop", "", ""), newEntry(Step, "shop", "1", "healthy"),
+		newEntry(Started, "shop", "", ""), newEntry(Step, "shop", "1", "begun"), newEntry(Step, "shop", "2",
+			"begun"), newEntry(Halted, "shop", "", ""), newEntry(Step, "shop", "1", "healthy"),
 	)
 	for name, j := range map[string]*Journal{"the writer": writer, "another": other, "a later one": open(t, path, c)} {
 		runs, err := j.Runs("deploy", "shop")
@@ -46,11 +48,13 @@ func TestRuns(t *testing.T) {
 			t.Errorf("%s: got %v, %v", name, none, err)
 		}
 	}
-	began, ended := Entry{Event: Started, Tool: "deploy", App: "fourth", Caller: "local", Run: "run_1"}, Entry{Event: Finished, Tool: "deploy", App: "fourth", Run: "run_1", Status: "partial"}
+	began, ended := Entry{Event: Started, Tool: "deploy", App: "fourth", Caller: "local", Run: "run_1"},
+		Entry{Event: Finished, Tool: "deploy", App: "fourth", Run: "run_1", Status: "partial"}
 	appendAll(t, writer, began)
 	c.Advance(time.Minute)
 	appendAll(t, writer, ended)
-	if runs, err := other.Runs("deploy", "fourth"); err != nil || len(runs) != 1 || runs[0].ID != "run_1" || runs[0].Caller != "local" || runs[0].Status != "partial" || runs[0].Ended.Sub(runs[0].Began) != time.Minute {
+	if runs, err := other.Runs("deploy", "fourth"); err != nil || len(runs) != 1 || runs[0].ID != "run_1" ||
+		runs[0].Caller != "local" || runs[0].Status != "partial" || runs[0].Ended.Sub(runs[0].Began) != time.Minute {
 		t.Errorf("got %+v, %v", runs, err)
 	}
 	// What has an end is forgotten; what has none is not.
@@ -76,7 +80,8 @@ func TestRunsCost(t *testing.T) {
 		c := newClock()
 		j := open(t, journalPath(t), c)
 		for i := range old {
-			appendAll(t, j, newEntry(Started, "shop", "", ""), newEntry(Step, "shop", fmt.Sprint(i), "healthy"), newEntry(Finished, "shop", "", ""))
+			appendAll(t, j, newEntry(Started, "shop", "", ""), newEntry(Step, "shop", fmt.Sprint(i), "healthy"),
+				newEntry(Finished, "shop", "", ""))
 		}
 		c.Advance(retention + time.Minute)
 		appendAll(t, j, newEntry(Started, "shop", "", ""), newEntry(Step, "shop", "1", "begun"))
@@ -103,7 +108,8 @@ func BenchmarkRuns(b *testing.B) {
 			}
 			defer j.Close()
 			for range old {
-				appendAll(b, j, newEntry(Started, "shop", "", ""), newEntry(Step, "shop", "1", "healthy"), newEntry(Finished, "shop", "", ""))
+				appendAll(b, j, newEntry(Started, "shop", "", ""), newEntry(Step, "shop", "1", "healthy"),
+					newEntry(Finished, "shop", "", ""))
 			}
 			b.ReportAllocs()
 			for b.Loop() {

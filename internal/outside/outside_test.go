@@ -114,7 +114,10 @@ func FuzzQuote(f *testing.F) {
 				t.Errorf("%s ends early", inner)
 			}
 		}
-		if strings.ContainsFunc(Block(text), func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' }) {
+		if strings.ContainsFunc(Block(text), func(r rune) bool {
+			return unicode.IsControl(r) && r != '\n' &&
+				r != '\t' && r != '\r'
+		}) {
 			t.Errorf("Block(%q) shows a control character", text)
 		}
 	})

@@ -57,7 +57,8 @@ func (e *Editor) Plan(ctx context.Context, in Input) (Proposal, error) {
 		}
 	}
 	result := Result{
-		Diff: outside.Block(bounded(visible.Diff(diffTitle(f.Name())))), SHA256: after.SHA256(), Remarks: remarks(edited, after),
+		Diff: outside.Block(bounded(visible.Diff(diffTitle(f.Name())))), SHA256: after.SHA256(),
+		Remarks: remarks(edited, after),
 	}
 	if slices.ContainsFunc(edited.Remarks, func(r edit.Remark) bool { return r.Code == edit.RemarkInternalCallers }) {
 		result.Unknown = []string{plan.InternalCallers.Sentence()}

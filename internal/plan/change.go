@@ -157,7 +157,9 @@ func autostopWord(path, literal string) string {
 
 // autostopChange matches the autostop of a service in a line of a configuration diff, with or
 // without the group before it and a note after it.
-var autostopChange = regexp.MustCompile(`^((?:[^" :]+: )?services\[[0-9]+\]\.autostop(?: = |: | removed \(was ))(false|true|"suspend")( → )?(false|true|"suspend")?(\)?(?: \(.*\))?)$`)
+var autostopChange = regexp.MustCompile(
+	`^((?:[^" :]+: )?services\[[0-9]+\]\.autostop(?: = |: | removed \(was ))(false|true|"suspend")( → ` +
+		`)?(false|true|"suspend")?(\)?(?: \(.*\))?)$`)
 
 // PlainChange returns a line of a configuration diff in the words of a fly.toml: autostop is
 // false or true on the platform, and off or stop in the file.

@@ -413,7 +413,9 @@ func FuzzParse(f *testing.F) {
 		}
 		f.Add(body)
 	}
-	f.Add([]byte(`{"app":"\u001b[2J\u202e\n","impact":"none","steps":[{"verb":"update_machine"},{"verb":"release_address","target":"\n"}],"facts":[{"key":"certificate/\r"}],"hazards":["custom_hostname_stops"]}`))
+	f.Add([]byte(
+		`{"app":"\u001b[2J\u202e\n","impact":"none","steps":[{"verb":"update_machine"},{"verb":"release_address",` +
+			`"target":"\n"}],"facts":[{"key":"certificate/\r"}],"hazards":["custom_hostname_stops"]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		p, err := plan.Parse(data, wordings())
 		if err != nil {

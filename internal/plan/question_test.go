@@ -363,7 +363,9 @@ func TestOnlyWhatGoesIsCut(t *testing.T) {
 	if r, err := p.Request(p.Question()); err != nil || r.TooLong != "" || strings.Contains(text, "curl") {
 		t.Errorf("too long: %q, %v; got\n%s", r.TooLong, err, text)
 	}
-	for _, want := range []string{"init.exec removed (was 'true; true; true; true; true; true; true…' and 5977 more characters)", "--require /evil'", "flycast-mcp approve shows them in full in a terminal"} {
+	for _, want := range []string{
+		"init.exec removed (was 'true; true; true; true; true; true; true…' and 5977 more characters)",
+		"--require /evil'", "flycast-mcp approve shows them in full in a terminal"} {
 		if !strings.Contains(unwrapped(text), want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

@@ -143,7 +143,8 @@ func TestReplaceReadOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := open(t, dir)
-		if err := r.Replace(path, []byte(content), []byte("app = \"new\"\n")); !errors.Is(err, ErrReadOnly) || !errors.Is(err, ErrKind) {
+		if err := r.Replace(path, []byte(content), []byte("app = \"new\"\n")); !errors.Is(err, ErrReadOnly) ||
+			!errors.Is(err, ErrKind) {
 			t.Errorf("%v: got %v, want %v", mode, err, ErrReadOnly)
 		}
 		wantText(t, path, content)

@@ -280,7 +280,8 @@ func TestSeveralRoots(t *testing.T) {
 	if file, err := r.Read("fly.toml"); err != nil || file.Path != filepath.Join(dir, "sub", "fly.toml") {
 		t.Errorf("relative: %s, %v", file.Path, err)
 	}
-	if file, err := r.Read(filepath.Join(outside, "fly.toml")); err != nil || file.Path != filepath.Join(outside, "fly.toml") {
+	if file, err := r.Read(filepath.Join(outside, "fly.toml")); err != nil ||
+		file.Path != filepath.Join(outside, "fly.toml") {
 		t.Errorf("the second root: %s, %v", file.Path, err)
 	}
 	if _, err := r.Read(filepath.Join(dir, "fly.toml")); !errors.Is(err, ErrOutside) {

@@ -20,14 +20,17 @@ func TestSweep(t *testing.T) {
 	write := func(name string) {
 		t.Helper()
 		path := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("app = 'x'\n"), 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("app = 'x'\n"),
+			0o644)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	left := []string{".fly.toml.0123456789ab", "apps/shop/.fly.staging.yaml.ba9876543210", "apps/shop/.x.json.000000000000"}
+	left := []string{".fly.toml.0123456789ab", "apps/shop/.fly.staging.yaml.ba9876543210",
+		"apps/shop/.x.json.000000000000"}
 	persons := []string{
 		"fly.toml", "apps/shop/fly.staging.yaml", "apps/shop/x.json",
-		".fly.toml.swp", ".fly.toml.bak", ".fly.toml.0123456789ab~", ".fly.toml.0123456789AB", ".fly.toml.0123456789abc", "fly.toml.0123456789ab",
+		".fly.toml.swp", ".fly.toml.bak", ".fly.toml.0123456789ab~", ".fly.toml.0123456789AB",
+		".fly.toml.0123456789abc", "fly.toml.0123456789ab",
 		".gone.toml.0123456789ab",                            // nothing is beside it that it would be for
 		"node_modules/x/fly.toml", ".notes.txt.0123456789ab", // not a kind of file that is replaced
 		"node_modules/x/.fly.toml.0123456789ab", // not looked at
@@ -74,7 +77,8 @@ func TestSweep(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, name := range append(persons, ".fly.toml.aaaaaaaaaaaa", ".fly.toml.bbbbbbbbbbbb", ".fly.toml.cccccccccccc", ".linked.toml.dddddddddddd") {
+	for _, name := range append(persons, ".fly.toml.aaaaaaaaaaaa", ".fly.toml.bbbbbbbbbbbb",
+		".fly.toml.cccccccccccc", ".linked.toml.dddddddddddd") {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

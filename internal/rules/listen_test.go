@@ -10,7 +10,8 @@ import (
 )
 
 // hallpass is the SSH server that Fly runs in every Machine.
-var hallpass = fly.Process{Command: "/.fly/hallpass", Listen: []fly.Socket{{Proto: "tcp6", Address: "[" + ownPrivate + "]:22"}}}
+var hallpass = fly.Process{Command: "/.fly/hallpass", Listen: []fly.Socket{
+	{Proto: "tcp6", Address: "[" + ownPrivate + "]:22"}}}
 
 // program listens on the sockets: "udp://…" or an address for TCP.
 func program(sockets ...string) fly.Process {
@@ -95,11 +96,13 @@ func TestListens(t *testing.T) {
 func TestBindBlockers(t *testing.T) {
 	const two = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80}]},{"protocol":"tcp","internal_port":8080,"ports":[{"port":81}]},
 		{"protocol":"tcp","internal_port":9090,"ports":[{"port":90}]}]`
-	const others = `[{"protocol":"udp","internal_port":5000,"ports":[{"port":5000}]},{"internal_port":7000,"ports":[{"port":70}]},{"protocol":"tcp","ports":[{"port":71}]}]`
+	const others = `[{"protocol":"udp","internal_port":5000,"ports":[{"port":5000}]},{"internal_port":7000,` +
+		`"ports":[{"port":70}]},{"protocol":"tcp","ports":[{"port":71}]}]`
 	s := Snapshot{
 		Addresses:     fly.Addresses{App: fly.App{Name: "demo"}, List: []fly.Address{flycastAddress(ownFlycast, "", "")}},
 		MachinesKnown: true,
-		Machines:      []fly.Machine{machineWith(t, "b", two), machineWith(t, "a", plainHTTP), machineWith(t, "c", plainHTTP), machineWith(t, "d", others)},
+		Machines: []fly.Machine{machineWith(t, "b", two), machineWith(t, "a", plainHTTP),
+			machineWith(t, "c", plainHTTP), machineWith(t, "d", others)},
 		Listening: map[string][]fly.Process{
 			"a": {program("127.0.0.1:8080"), hallpass},
 			"b": {program("["+ownPrivate+"]:8080", "0.0.0.0:3000"), hallpass},

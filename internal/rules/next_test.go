@@ -31,12 +31,15 @@ func TestNextNeverEndsEarly(t *testing.T) {
 	}
 	services := []string{
 		`[]`,
-		`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]},{"port":443,"handlers":["http","tls"]}]}]`,
-		`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["http","tls"]}]}]`,
+		`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]},{"port":443,` +
+			`"handlers":["http","tls"]}]}]`,
+		`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true},` +
+			`{"port":443,"handlers":["http","tls"]}]}]`,
 		`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":5432}]}]`,
 		`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["http","tls"]}]}]`,
 		`[{"protocol":"udp","internal_port":5000,"ports":[{"port":5000}]}]`,
-		`[{"protocol":"tcp","internal_port":8080,"autostart":false,"autostop":true,"ports":[{"port":80,"handlers":["http"]}]}]`,
+		`[{"protocol":"tcp","internal_port":8080,"autostart":false,"autostop":true,"ports":[{"port":80,` +
+			`"handlers":["http"]}]}]`,
 		`[{"protocol":"tcp","internal_port":8080}]`,
 	}
 	metadata := []string{`{"fly_platform_version":"v2","fly_process_group":"app"}`, `{}`}

@@ -27,18 +27,25 @@ func TestUnreadMachines(t *testing.T) {
 		want     []string
 		says     string
 	}{
-		{"one, the other has no services", withKinds(fly.SharedV4), []fly.Machine{machineWith(t, "0a", noServices), unreadable}, Unclear, []string{plan.MachineUnread}, "Machine 0c "},
-		{"incomplete", withKinds(fly.SharedV4), []fly.Machine{incomplete}, Unclear, []string{plan.MachineUnread}, "Machine 0d "},
-		{"two", withKinds(fly.DedicatedV4), []fly.Machine{incomplete, unreadable}, Unclear, []string{plan.MachineUnread}, "Machine 0d, 0c "},
-		{"another answers", withKinds(fly.SharedV4), []fly.Machine{machineWith(t, "0a", plainHTTP), unreadable}, Yes, []string{plan.MachineUnread}, "0c"},
-		{"another has a blocker", withKinds(fly.SharedV4), []fly.Machine{machineWith(t, "0a", redirects), unreadable}, Yes, []string{plan.MachineUnread, plan.ForceHTTPS}, "80"},
+		{"one, the other has no services", withKinds(fly.SharedV4),
+			[]fly.Machine{machineWith(t, "0a", noServices), unreadable}, Unclear, []string{plan.MachineUnread}, "Machine 0c "},
+		{"incomplete", withKinds(fly.SharedV4), []fly.Machine{incomplete}, Unclear, []string{plan.MachineUnread},
+			"Machine 0d "},
+		{"two", withKinds(fly.DedicatedV4), []fly.Machine{incomplete, unreadable}, Unclear,
+			[]string{plan.MachineUnread}, "Machine 0d, 0c "},
+		{"another answers", withKinds(fly.SharedV4), []fly.Machine{machineWith(t, "0a", plainHTTP), unreadable},
+			Yes, []string{plan.MachineUnread}, "0c"},
+		{"another has a blocker", withKinds(fly.SharedV4), []fly.Machine{machineWith(t, "0a", redirects),
+			unreadable}, Yes, []string{plan.MachineUnread, plan.ForceHTTPS}, "80"},
 		{"no public address", nil, []fly.Machine{unreadable}, No, []string{plan.MachineUnread}, "0c"},
-		{"many", withKinds(fly.SharedV4), slices.Repeat([]fly.Machine{unreadable}, 7), Unclear, []string{plan.MachineUnread}, "and 2 more"},
+		{"many", withKinds(fly.SharedV4), slices.Repeat([]fly.Machine{unreadable}, 7), Unclear,
+			[]string{plan.MachineUnread}, "and 2 more"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			own := flycastAddress(ownFlycast, "default", "")
-			s := Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo", Network: "default"}, List: append(test.list, own)}, Machines: test.machines, MachinesKnown: true}
+			s := Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo", Network: "default"},
+				List: append(test.list, own)}, Machines: test.machines, MachinesKnown: true}
 			if got := s.Exposed(); got != test.exposed {
 				t.Errorf("exposed %s, want %s", got, test.exposed)
 			}
@@ -89,7 +96,8 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestUnknowns(t *testing.T) {
-	unclear, elsewhere, own := flycastAddress(ownFlycast, "", ""), flycastAddress(otherFlycast, "other", ""), flycastAddress(ownFlycast, "default", "")
+	unclear, elsewhere, own := flycastAddress(ownFlycast, "", ""), flycastAddress(otherFlycast, "other", ""),
+		flycastAddress(ownFlycast, "default", "")
 	hosted := func(status string) []fly.Machine { return []fly.Machine{{ID: "1", HostStatus: status}} }
 	tests := []struct {
 		name     string
@@ -102,16 +110,19 @@ func TestUnknowns(t *testing.T) {
 		{name: "not told", list: []fly.Address{own}, machines: hosted("")},
 		{name: "egress", list: []fly.Address{own}, noEgress: true, want: []plan.Unknown{plan.EgressUnread}},
 		{name: "unclear", list: []fly.Address{unclear}, want: []plan.Unknown{plan.FlycastUnclear}},
-		{name: "unclear beside another network's", list: []fly.Address{elsewhere, unclear}, want: []plan.Unknown{plan.FlycastUnclear}},
+		{name: "unclear beside another network's", list: []fly.Address{elsewhere, unclear}, want: []plan.Unknown{
+			plan.FlycastUnclear}},
 		{name: "unclear beside the own", list: []fly.Address{unclear, own}},
 		{name: "another network's", list: []fly.Address{elsewhere}},
 		{name: "no Flycast", list: withKinds(fly.SharedV4)},
 		{name: "unrecognised", list: append(withKinds(fly.UnknownKind), own), want: []plan.Unknown{plan.KindUnknown}},
-		{name: "host down", list: []fly.Address{own}, machines: hosted("unreachable"), want: []plan.Unknown{plan.MachinesHostDown}},
+		{name: "host down", list: []fly.Address{own}, machines: hosted("unreachable"), want: []plan.Unknown{
+			plan.MachinesHostDown}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			s := Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo", Network: "default"}, List: test.list, EgressKnown: !test.noEgress}, Machines: test.machines, MachinesKnown: true}
+			s := Snapshot{Addresses: fly.Addresses{App: fly.App{Name: "demo", Network: "default"}, List: test.list,
+				EgressKnown: !test.noEgress}, Machines: test.machines, MachinesKnown: true}
 			got := s.Unknowns()
 			if !slices.Equal(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)

@@ -68,7 +68,8 @@ func TestLinesArriveWhenTheyAreRead(t *testing.T) {
 	lines := make(chan inputLine)
 	ctx, stop := context.WithCancel(t.Context())
 	go readLines(ctx, in, lines)
-	for _, want := range []struct{ text, at string }{{"one\n", "12:01:00"}, {"two\n", "12:01:00"}, {"three\n", "12:02:00"}} {
+	for _, want := range []struct{ text, at string }{{"one\n", "12:01:00"}, {"two\n", "12:01:00"},
+		{"three\n", "12:02:00"}} {
 		got := <-lines
 		clock.Advance(time.Second) // whoever takes the lines is slow; it is not counted
 		clock.Advance(-time.Second)

@@ -50,7 +50,8 @@ func TestHTTPBrowser(t *testing.T) {
 	s := startHTTP(t, newTestServer(), HTTPOptions{SSE: true, AllowedOrigins: []string{page + "/"}})
 	preflight := func(path, method, headers string) *http.Response {
 		return s.do(httpRequest{method: http.MethodOptions, path: path, header: map[string]string{
-			"Authorization": "", "Origin": page, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": headers,
+			"Authorization": "", "Origin": page, "Access-Control-Request-Method": method,
+			"Access-Control-Request-Headers":         headers,
 			"Access-Control-Request-Private-Network": "true",
 		}})
 	}
@@ -117,9 +118,10 @@ func TestHTTPBrowser(t *testing.T) {
 		})
 	}
 	for name, r := range map[string]httpRequest{
-		"a preflight of another page": {method: http.MethodOptions, header: map[string]string{"Origin": "https://evil.example", "Access-Control-Request-Method": "POST", "Authorization": ""}},
-		"a call of another page":      {header: map[string]string{"Origin": "https://evil.example"}},
-		"no page":                     modernRequest("1", "echo", "", ""),
+		"a preflight of another page": {method: http.MethodOptions, header: map[string]string{
+			"Origin": "https://evil.example", "Access-Control-Request-Method": "POST", "Authorization": ""}},
+		"a call of another page": {header: map[string]string{"Origin": "https://evil.example"}},
+		"no page":                modernRequest("1", "echo", "", ""),
 	} {
 		t.Run(name, func(t *testing.T) {
 			resp := s.do(r)
@@ -144,7 +146,8 @@ func TestHTTPWellKnown(t *testing.T) {
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS"} {
 			for _, authorization := range []string{"", "Bearer wrong", "Bearer " + testToken} {
-				resp := s.do(httpRequest{method: method, path: path, header: map[string]string{"Authorization": authorization, "Content-Type": ""}})
+				resp := s.do(httpRequest{method: method, path: path, header: map[string]string{
+					"Authorization": authorization, "Content-Type": ""}})
 				if resp.StatusCode != http.StatusNotFound || resp.Header.Get("WWW-Authenticate") != "" {
 					t.Errorf("%s %s, %q: got %s", method, path, authorization, resp.Status)
 				}

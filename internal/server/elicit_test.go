@@ -16,7 +16,8 @@ import (
 // The capabilities of one modern request are not those of the session.
 func TestStdioErasDoNotMix(t *testing.T) {
 	p := startStdio(t, newTestServer())
-	capable := strings.Replace(modernMeta, `"io.modelcontextprotocol/clientCapabilities":{}`, `"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}`, 1)
+	capable := strings.Replace(modernMeta, `"io.modelcontextprotocol/clientCapabilities":{}`,
+		`"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}`, 1)
 	p.send(initializeMessage("2025-11-25", `{}`), toolCall("1", "ask", capable, ""), toolCall("2", "ask", "", ""))
 	p.receive()
 	got := map[string]string{}
@@ -76,7 +77,8 @@ func TestStdioLateAnswer(t *testing.T) {
 type person struct{}
 
 func (person) Elicit(context.Context, mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
-	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: "accept", Content: map[string]any{"sure": true}}}, nil
+	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: "accept",
+		Content: map[string]any{"sure": true}}}, nil
 }
 
 // elicitThrough calls "ask" with a real client and gives back what it says.

@@ -42,7 +42,8 @@ func newTestServer() *testServer {
 	options := append(BaseOptions(f.logger()), mcpserver.WithToolCapabilities(true), mcpserver.WithCompletions(),
 		mcpserver.WithPromptCompletionProvider(panickingCompletion{}))
 	f.MCPServer = mcpserver.NewMCPServer("test", "1", options...)
-	f.AddTool(mcp.NewTool("echo", mcp.WithString("text")), func(_ context.Context, r mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	f.AddTool(mcp.NewTool("echo", mcp.WithString("text")), func(_ context.Context, r mcp.CallToolRequest) (
+		*mcp.CallToolResult, error) {
 		return mcp.NewToolResultText(r.GetString("text", "")), nil
 	})
 	f.AddTool(mcp.NewTool("hold", mcp.WithString("name")), f.hold)
@@ -58,7 +59,8 @@ func newTestServer() *testServer {
 	f.AddPrompt(mcp.NewPrompt("panic"), func(context.Context, mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 		panic(panicText)
 	})
-	f.AddResource(mcp.NewResource("test://panic", "panic"), func(context.Context, mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+	f.AddResource(mcp.NewResource("test://panic", "panic"), func(context.Context, mcp.ReadResourceRequest) (
+		[]mcp.ResourceContents, error) {
 		panic(panicText)
 	})
 	return f
@@ -91,7 +93,8 @@ func (f *testServer) ask(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallT
 	if kind := call.CanElicit(ctx); kind != call.ElicitSession {
 		return mcp.NewToolResultText(kind.String()), nil
 	}
-	answer, err := call.RequestElicitation(ctx, mcp.ElicitationParams{Message: "Sure?", RequestedSchema: map[string]any{"type": "object"}},
+	answer, err := call.RequestElicitation(ctx, mcp.ElicitationParams{Message: "Sure?",
+		RequestedSchema: map[string]any{"type": "object"}},
 		call.ElicitOptions{
 			Within: time.Minute,
 			After: func(d time.Duration) <-chan time.Time {
@@ -110,7 +113,8 @@ func (f *testServer) ask(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallT
 
 type panickingCompletion struct{}
 
-func (panickingCompletion) CompletePromptArgument(context.Context, string, mcp.CompleteArgument, mcp.CompleteContext) (*mcp.Completion, error) {
+func (panickingCompletion) CompletePromptArgument(context.Context, string, mcp.CompleteArgument,
+	mcp.CompleteContext) (*mcp.Completion, error) {
 	panic(panicText)
 }
 
@@ -167,16 +171,20 @@ func (m rpc) text(t *testing.T) string {
 	return result.Content[0].Text
 }
 
-const modernMeta = `"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}`
+const modernMeta = `"io.modelcontextprotocol/protocolVersion":"2026-07-28",` +
+	`"io.modelcontextprotocol/clientCapabilities":{}`
 
 // toolCall is a tools/call; meta and arguments are the insides of objects.
 func toolCall(id, name, meta, arguments string) string {
-	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"method":"tools/call","params":{"name":%q,"_meta":{%s},"arguments":{%s}}}`,
+	return fmt.Sprintf(
+		`{"jsonrpc":"2.0","id":%s,"method":"tools/call","params":{"name":%q,"_meta":{%s},"arguments":{%s}}}`,
 		id, name, meta, arguments)
 }
 
 func initializeMessage(version, capabilities string) string {
-	return fmt.Sprintf(`{"jsonrpc":"2.0","id":"init","method":"initialize","params":{"protocolVersion":%q,"capabilities":%s,"clientInfo":{"name":"test","version":"1"}}}`,
+	return fmt.Sprintf(
+		`{"jsonrpc":"2.0","id":"init","method":"initialize","params":{"protocolVersion":%q,"capabilities":%s,`+
+			`"clientInfo":{"name":"test","version":"1"}}}`,
 		version, capabilities)
 }
 

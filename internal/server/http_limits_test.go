@@ -17,7 +17,8 @@ import (
 // shortTiming has every limit pass within a blink.
 func shortTiming() timing {
 	const short = 60 * time.Millisecond
-	return timing{header: short, request: short, linger: short, write: short, idle: time.Hour, keepalive: time.Hour, patience: time.Hour}
+	return timing{header: short, request: short, linger: short, write: short, idle: time.Hour,
+		keepalive: time.Hour, patience: time.Hour}
 }
 
 // dial opens a connection that the test speaks on byte by byte.
@@ -60,26 +61,34 @@ func TestHTTPNobodyStays(t *testing.T) {
 		{"another Host, a chunked drip", "POST /mcp HTTP/1.1\r\n" + foe + "Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"},
 		{"another Origin, no body", "POST /mcp HTTP/1.1\r\n" + own + "Origin: https://evil.example\r\n" + ten + "\r\n", ""},
 		{"no token, no body", "POST /mcp HTTP/1.1\r\n" + own + json + ten + "\r\n", ""},
-		{"no token, a chunked drip", "POST /mcp HTTP/1.1\r\n" + own + json + "Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"},
-		{"no token, an endless chunk", "POST /mcp HTTP/1.1\r\n" + own + json + "Transfer-Encoding: chunked\r\n\r\nffffff\r\n", "x"},
-		{"no token, waits to be told to go on", "POST /mcp HTTP/1.1\r\n" + own + json + ten + "Expect: 100-continue\r\n\r\n", ""},
+		{"no token, a chunked drip", "POST /mcp HTTP/1.1\r\n" + own + json + "Transfer-Encoding: chunked\r\n\r\n",
+			"1\r\nx\r\n"},
+		{"no token, an endless chunk", "POST /mcp HTTP/1.1\r\n" + own + json +
+			"Transfer-Encoding: chunked\r\n\r\nffffff\r\n", "x"},
+		{"no token, waits to be told to go on", "POST /mcp HTTP/1.1\r\n" + own + json + ten +
+			"Expect: 100-continue\r\n\r\n", ""},
 		{"no token, idle afterwards", "GET /mcp HTTP/1.1\r\n" + own + "Connection: keep-alive\r\n\r\n", ""},
-		{"no token, one request after the other", "GET /mcp HTTP/1.1\r\n" + own + "\r\n", "GET /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"},
+		{"no token, one request after the other", "GET /mcp HTTP/1.1\r\n" + own + "\r\n",
+			"GET /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"},
 		{"no token, HTTP/1.0", "POST /mcp HTTP/1.0\r\n" + own + "Connection: keep-alive\r\n" + ten + "\r\n", ""},
 		{"an event stream without a token", "GET /sse HTTP/1.1\r\n" + own + "Accept: text/event-stream\r\n\r\n", ""},
 		{"a well-known page", "GET /.well-known/oauth-protected-resource HTTP/1.1\r\n" + own + "\r\n", ""},
-		{"a preflight", "OPTIONS /mcp HTTP/1.1\r\n" + own + "Origin: http://127.0.0.1:PORT\r\nAccess-Control-Request-Method: POST\r\n\r\n", ""},
-		{"a preflight with a body", "OPTIONS /mcp HTTP/1.1\r\n" + own + "Origin: http://127.0.0.1:PORT\r\nAccess-Control-Request-Method: POST\r\n" + ten + "\r\n", ""},
+		{"a preflight", "OPTIONS /mcp HTTP/1.1\r\n" + own +
+			"Origin: http://127.0.0.1:PORT\r\nAccess-Control-Request-Method: POST\r\n\r\n", ""},
+		{"a preflight with a body", "OPTIONS /mcp HTTP/1.1\r\n" + own +
+			"Origin: http://127.0.0.1:PORT\r\nAccess-Control-Request-Method: POST\r\n" + ten + "\r\n", ""},
 		{"OPTIONS *", "OPTIONS * HTTP/1.1\r\n" + own + "\r\n", ""},
 		{"CONNECT", "CONNECT 192.0.2.1:80 HTTP/1.1\r\nHost: 192.0.2.1:80\r\n\r\n", "x"},
 		{"a proxy's request", "GET http://evil.example/ HTTP/1.1\r\n" + foe + "\r\n", ""},
 		{"an upgrade", "GET /mcp HTTP/1.1\r\n" + own + "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", "x"},
-		{"an upgrade to HTTP/2", "GET /mcp HTTP/1.1\r\n" + own + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", ""},
+		{"an upgrade to HTTP/2", "GET /mcp HTTP/1.1\r\n" + own +
+			"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n", ""},
 		{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\x00"},
 		{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\x00"},
 		{"a token, no body", "POST /mcp HTTP/1.1\r\n" + own + bearer + json + ten + "\r\n", ""},
 		{"a token, a slow body", "POST /mcp HTTP/1.1\r\n" + own + bearer + json + "Content-Length: 100000\r\n\r\n", "x"},
-		{"a token, a slow trailer", "POST /mcp HTTP/1.1\r\n" + own + bearer + json + "Transfer-Encoding: chunked\r\nTrailer: X\r\n\r\n2\r\n{}\r\n0\r\n", "X: y\r\n"},
+		{"a token, a slow trailer", "POST /mcp HTTP/1.1\r\n" + own + bearer + json +
+			"Transfer-Encoding: chunked\r\nTrailer: X\r\n\r\n2\r\n{}\r\n0\r\n", "X: y\r\n"},
 		{"a token, a GET with half a body", "GET /mcp HTTP/1.1\r\n" + own + bearer + ten + "\r\n", ""},
 		{"a token, another method with half a body", "PUT /mcp HTTP/1.1\r\n" + own + bearer + ten + "\r\n", ""},
 	}
@@ -104,7 +113,8 @@ func TestHTTPHeldCallsStay(t *testing.T) {
 	s := startHTTP(t, f, HTTPOptions{SSE: true, timing: shortTiming()})
 	session := s.handshake(`{}`)
 	answers := make(chan string, 2)
-	for _, r := range []httpRequest{modernRequest("1", "hold", "", ""), inSession(session, toolCall("2", "hold", "", ""))} {
+	for _, r := range []httpRequest{modernRequest("1", "hold", "", ""),
+		inSession(session, toolCall("2", "hold", "", ""))} {
 		go func() {
 			all := readMessages(t, s.do(r))
 			answers <- all[len(all)-1].text(t)
@@ -142,7 +152,8 @@ func TestHTTPHeldCallsStay(t *testing.T) {
 		}
 	}
 	// The streams are open: a message arrives on the one, a notification on the other.
-	if resp := s.do(httpRequest{path: endpoint, body: toolCall("3", "echo", "", `"text":"here"`)}); resp.StatusCode != http.StatusAccepted {
+	if resp := s.do(httpRequest{path: endpoint, body: toolCall("3", "echo", "",
+		`"text":"here"`)}); resp.StatusCode != http.StatusAccepted {
 		t.Errorf("got %s", resp.Status)
 	}
 	if got := nextEvent(t, events).text(t); got != "here" {
@@ -163,7 +174,10 @@ func TestHTTPSlowReader(t *testing.T) {
 	s := startHTTP(t, f, HTTPOptions{SSE: true, timing: shortTiming()})
 	r := modernRequest("1", "big", "", "")
 	c := s.dial()
-	_, err := fmt.Fprintf(c, "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: big\r\nContent-Length: %d\r\n\r\n%s",
+	_, err := fmt.Fprintf(c,
+		"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:%s\r\nAuthorization: Bearer %s\r\nContent-Type: "+
+			"application/json\r\nMCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: "+
+			"big\r\nContent-Length: %d\r\n\r\n%s",
 		s.port, testToken, len(r.body), r.body)
 	if err != nil {
 		t.Fatal(err)

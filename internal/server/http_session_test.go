@@ -32,12 +32,15 @@ func TestHTTPSessions(t *testing.T) {
 		{"forged, an answer", inSession(forged, `{"jsonrpc":"2.0","id":1,"result":{"action":"accept"}}`), 404},
 		{"GET without one", httpRequest{method: "GET"}, 400},
 		{"GET a forged one", httpRequest{method: "GET", header: map[string]string{"Mcp-Session-Id": forged}}, 404},
-		{"GET of 2026-07-28", httpRequest{method: "GET", header: map[string]string{"MCP-Protocol-Version": "2026-07-28"}}, 405},
+		{"GET of 2026-07-28", httpRequest{method: "GET", header: map[string]string{
+			"MCP-Protocol-Version": "2026-07-28"}}, 405},
 		{"DELETE without one", httpRequest{method: "DELETE"}, 400},
 		{"DELETE a forged one", httpRequest{method: "DELETE", header: map[string]string{"Mcp-Session-Id": forged}}, 404},
-		{"DELETE of 2026-07-28", httpRequest{method: "DELETE", header: map[string]string{"Mcp-Session-Id": id, "MCP-Protocol-Version": "2026-07-28"}}, 405},
+		{"DELETE of 2026-07-28", httpRequest{method: "DELETE", header: map[string]string{"Mcp-Session-Id": id,
+			"MCP-Protocol-Version": "2026-07-28"}}, 405},
 		{"still there", inSession(id, call), 200},
-		{"unknown version", httpRequest{body: call, header: map[string]string{"Mcp-Session-Id": id, "MCP-Protocol-Version": "1999-01-01"}}, 400},
+		{"unknown version", httpRequest{body: call, header: map[string]string{"Mcp-Session-Id": id,
+			"MCP-Protocol-Version": "1999-01-01"}}, 400},
 		{"not JSON, without one", httpRequest{body: "{"}, 400},
 		{"DELETE own", httpRequest{method: "DELETE", header: map[string]string{"Mcp-Session-Id": id}}, 200},
 		{"deleted", inSession(id, call), 404},
@@ -51,7 +54,8 @@ func TestHTTPSessions(t *testing.T) {
 		})
 	}
 	t.Run("malformed JSON gets its code", func(t *testing.T) {
-		if all := readMessages(t, s.do(httpRequest{body: `{"jsonrpc"`})); all[0].Error == nil || all[0].Error.Code != mcp.PARSE_ERROR {
+		if all := readMessages(t, s.do(httpRequest{body: `{"jsonrpc"`})); all[0].Error == nil ||
+			all[0].Error.Code != mcp.PARSE_ERROR {
 			t.Errorf("got %+v", all)
 		}
 	})
@@ -66,7 +70,8 @@ func TestHTTPSessions(t *testing.T) {
 
 func TestHTTPCancellation(t *testing.T) {
 	const cancelOne = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1%s}}`
-	plain, repeated := fmt.Sprintf(cancelOne, ""), fmt.Sprintf(cancelOne, `,"_meta":{`+modernMeta+`}},"params":{"requestId":1`)
+	plain, repeated := fmt.Sprintf(cancelOne, ""), fmt.Sprintf(cancelOne,
+		`,"_meta":{`+modernMeta+`}},"params":{"requestId":1`)
 	f := newTestServer()
 	s := startHTTP(t, f, HTTPOptions{})
 	mine, other := s.handshake(`{}`), s.handshake(`{}`)
@@ -86,9 +91,10 @@ func TestHTTPCancellation(t *testing.T) {
 
 	// None of these may reach either call.
 	for name, r := range map[string]httpRequest{
-		"no session":                {body: plain},
-		"modern header":             {body: plain, header: map[string]string{"MCP-Protocol-Version": "2026-07-28"}},
-		"modern, in my session":     {body: plain, header: map[string]string{"MCP-Protocol-Version": "2026-07-28", "Mcp-Session-Id": mine}},
+		"no session":    {body: plain},
+		"modern header": {body: plain, header: map[string]string{"MCP-Protocol-Version": "2026-07-28"}},
+		"modern, in my session": {body: plain, header: map[string]string{"MCP-Protocol-Version": "2026-07-28",
+			"Mcp-Session-Id": mine}},
 		"modern body, in a session": inSession(other, fmt.Sprintf(cancelOne, `,"_meta":{`+modernMeta+`}`)),
 		"both eras in one body":     inSession(other, repeated),
 		"another session":           inSession(other, plain),
@@ -165,7 +171,9 @@ func TestHTTPPanic(t *testing.T) {
 		{"tool", toolCall("1", "panic", "", ""), 200},
 		{"prompt", `{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"panic"}}`, 200},
 		{"resource", `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"test://panic"}}`, 200},
-		{"completion", `{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"panic"},"argument":{"name":"a","value":""}}}`, 500},
+		{"completion",
+			`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"panic"},"argument":{"name":"a","value":""}}}`,
+			500},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -257,7 +265,8 @@ func TestHTTPStops(t *testing.T) {
 	s := startHTTP(t, f, HTTPOptions{SSE: true})
 	session := s.handshake(`{}`)
 	listening := s.do(httpRequest{
-		body:   `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"_meta":{` + modernMeta + `},"notifications":{"toolsListChanged":true}}}`,
+		body: `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"_meta":{` + modernMeta +
+			`},"notifications":{"toolsListChanged":true}}}`,
 		header: map[string]string{"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "subscriptions/listen"},
 	})
 	if m := nextEvent(t, bufio.NewReader(listening.Body)); m.Method != "notifications/subscriptions/acknowledged" {
@@ -286,7 +295,8 @@ func TestHTTPStops(t *testing.T) {
 
 func TestServeHTTPRefuses(t *testing.T) {
 	f := newTestServer()
-	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.com:0", "localhost.evil.example:0"} {
+	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.com:0",
+		"localhost.evil.example:0"} {
 		ready := func(url string) { t.Errorf("%s is served at %s", addr, url) }
 		err := ServeHTTP(t.Context(), f.MCPServer, HTTPOptions{Addr: addr, Token: testToken, Ready: ready})
 		if !errors.Is(err, ErrNotLoopback) || !strings.Contains(err.Error(), "only on loopback") {

@@ -187,7 +187,11 @@ var checked = []struct {
 	{"beginning of the bearer", func(r *httpRequest) { r.header["Authorization"] = "Bearer " + testToken[:10] }, 401},
 	{"empty bearer", func(r *httpRequest) { r.header["Authorization"] = "Bearer " }, 401},
 	{"another scheme", func(r *httpRequest) { r.header["Authorization"] = "Basic " + testToken }, 401},
-	{"bearer in the query", func(r *httpRequest) { r.path += "?access_token=" + testToken; r.header["Authorization"] = "" }, 401},
+	{"bearer in the query", func(r *httpRequest) {
+		r.path += "?access_token=" +
+			testToken
+		r.header["Authorization"] = ""
+	}, 401},
 	{"another method", func(r *httpRequest) { r.method = http.MethodPut }, 405},
 	{"preflight", func(r *httpRequest) { r.method = http.MethodOptions }, 405},
 }
@@ -295,7 +299,8 @@ func TestHTTPAccepts(t *testing.T) {
 		}
 	})
 	t.Run("a path that is not, without a bearer", func(t *testing.T) {
-		if resp := s.do(httpRequest{path: "/nothing", header: map[string]string{"Authorization": ""}}); resp.StatusCode != 401 {
+		if resp := s.do(httpRequest{path: "/nothing", header: map[string]string{
+			"Authorization": ""}}); resp.StatusCode != 401 {
 			t.Errorf("got %s", resp.Status)
 		}
 	})

@@ -19,7 +19,8 @@ import (
 var oddIDs = []string{
 	`0`, `-1`, `9007199254740993`, `-9007199254740993`, `18446744073709551616`, `123456789012345678901234567890`,
 	`1.5`, `1.0`, `0.1e1`, `1e3`, `1E+400`, `1e-400`, `-0`, `""`, `" "`, `"null"`, `"ü"`, `"日本"`, `"𝄞"`,
-	`"\u00fc"`, `"\ud834\udd1e"`, `"\ud834"`, `"\uDD1E"`, `"\udd1e\ud834"`, `"\u0000"`, `"\n"`, `"\""`, `"\\"`, `"<&>"`, `"\u2028"`,
+	`"\u00fc"`, `"\ud834\udd1e"`, `"\ud834"`, `"\uDD1E"`, `"\udd1e\ud834"`, `"\u0000"`, `"\n"`, `"\""`, `"\\"`,
+	`"<&>"`, `"\u2028"`,
 	`"` + strings.Repeat("x", 100_000) + `"`,
 }
 
@@ -201,7 +202,8 @@ func TestHTTPIDs(t *testing.T) {
 			t.Errorf("id %q: got %s", id, resp.Status)
 		}
 	}
-	if m := read(inSession(session, toolCall("7", "echo", "", "\"text\":\"\xff\""))); string(m.ID) != "7" || m.Error == nil || m.Error.Code != mcp.PARSE_ERROR {
+	if m := read(inSession(session, toolCall("7", "echo", "", "\"text\":\"\xff\""))); string(m.ID) != "7" ||
+		m.Error == nil || m.Error.Code != mcp.PARSE_ERROR {
 		t.Errorf("got id %s, %+v", m.ID, m.Error)
 	}
 	// A cancellation finds a call by its odd id.
@@ -212,7 +214,8 @@ func TestHTTPIDs(t *testing.T) {
 			s.do(inSession(session, toolCall(id, "hold", "", "")))
 		}()
 		<-f.started
-		s.do(inSession(session, fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%s}}`, id)))
+		s.do(inSession(session,
+			fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%s}}`, id)))
 		<-f.ended
 		<-answered
 	}

@@ -25,7 +25,8 @@ func TestReadLine(t *testing.T) {
 	for _, tt := range tests {
 		reader := bufio.NewReaderSize(strings.NewReader(tt.in), 16)
 		got, ends := readLine(reader, 8)
-		if strings.TrimRight(string(got.text), "\n") != strings.TrimRight(tt.want, "\n") || got.tooLong != tt.tooLong || ends != tt.wantEnds {
+		if strings.TrimRight(string(got.text), "\n") != strings.TrimRight(tt.want, "\n") ||
+			got.tooLong != tt.tooLong || ends != tt.wantEnds {
 			t.Errorf("%q: got %q, too long %v, ends %v", tt.in, got.text, got.tooLong, ends)
 		}
 	}

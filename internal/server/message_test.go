@@ -38,7 +38,8 @@ func TestHTTPBadMessages(t *testing.T) {
 	} {
 		for era, r := range map[string]httpRequest{
 			"2025-11-25": inSession(session, tt.body),
-			"2026-07-28": {body: tt.body, header: map[string]string{mcp.HeaderProtocolVersion: "2026-07-28", "Mcp-Method": "tools/list"}},
+			"2026-07-28": {body: tt.body, header: map[string]string{mcp.HeaderProtocolVersion: "2026-07-28",
+				"Mcp-Method": "tools/list"}},
 		} {
 			t.Run(tt.name+", "+era, func(t *testing.T) {
 				resp := s.do(r)
@@ -47,7 +48,8 @@ func TestHTTPBadMessages(t *testing.T) {
 					t.Fatalf("got %s, %v, %s", resp.Status, err, body)
 				}
 				m := parse(t, body)
-				if m.Error == nil || m.Error.Code != tt.wantCode || string(m.ID) != tt.wantID && !(tt.wantID == "null" && m.ID == nil) {
+				if m.Error == nil || m.Error.Code != tt.wantCode || string(m.ID) != tt.wantID &&
+					!(tt.wantID == "null" && m.ID == nil) {
 					t.Errorf("got %s; want id %s, code %d", body, tt.wantID, tt.wantCode)
 				}
 			})
@@ -77,7 +79,9 @@ func TestHTTPAnnouncedSize(t *testing.T) {
 	s := startHTTP(t, newTestServer(), HTTPOptions{BodyLimit: 1000, timing: long})
 	for _, expect := range []string{"", "Expect: 100-continue\r\n"} {
 		c := s.dial()
-		fmt.Fprintf(c, "POST /mcp HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n%sContent-Length: 1001\r\n\r\n", strings.TrimPrefix(s.base, "http://"), testToken, expect)
+		fmt.Fprintf(c,
+			"POST /mcp HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n%sContent-Length: 1001\r\n\r\n",
+			strings.TrimPrefix(s.base, "http://"), testToken, expect)
 		first := make([]byte, len("HTTP/1.1 413"))
 		if _, err := io.ReadFull(c, first); err != nil || string(first) != "HTTP/1.1 413" {
 			t.Errorf("%q: got %q, %v", expect, first, err)

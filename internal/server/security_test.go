@@ -113,7 +113,8 @@ func TestSessionsBelongToTheirCaller(t *testing.T) {
 	if err != nil || len(session) < 26 {
 		t.Errorf("a session id of %d characters, %v", len(session), err)
 	}
-	mine, foreign := sessions.ResolveSessionIdManager(as("http:alice")), sessions.ResolveSessionIdManager(as("http:mallory"))
+	mine, foreign := sessions.ResolveSessionIdManager(as("http:alice")), sessions.ResolveSessionIdManager(
+		as("http:mallory"))
 	if _, err := mine.Validate(session); err != nil {
 		t.Errorf("my session: %v", err)
 	}

@@ -25,7 +25,8 @@ func TestInstructions(t *testing.T) {
 			}
 			for _, tool := range all {
 				name := tool.Spec().Name
-				if named, served := strings.Contains(text, name), !readOnly || len(tools.ReadOnly([]call.Tool{tool})) > 0; named != served {
+				if named, served := strings.Contains(text, name), !readOnly ||
+					len(tools.ReadOnly([]call.Tool{tool})) > 0; named != served {
 					t.Errorf("read-only %v: %s is named: %v, served: %v", readOnly, name, named, served)
 				}
 			}

@@ -94,7 +94,8 @@ func TestHTTPSessionLimit(t *testing.T) {
 	if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("got %s", resp.Status)
 	}
-	if m := readMessages(t, resp)[0]; m.Error == nil || string(m.ID) != `"init"` || !strings.Contains(m.Error.Message, "sessions") {
+	if m := readMessages(t, resp)[0]; m.Error == nil || string(m.ID) != `"init"` ||
+		!strings.Contains(m.Error.Message, "sessions") {
 		t.Errorf("got %+v", m)
 	}
 	if resp := s.do(httpRequest{method: "GET", path: "/sse"}); resp.StatusCode != http.StatusServiceUnavailable {
@@ -103,7 +104,8 @@ func TestHTTPSessionLimit(t *testing.T) {
 	if got := readMessages(t, s.do(modernRequest("1", "echo", "", `"text":"x"`)))[0].text(t); got != "x" {
 		t.Errorf("a call without a session: %q", got)
 	}
-	if resp := s.do(httpRequest{method: "DELETE", header: map[string]string{"Mcp-Session-Id": id}}); resp.StatusCode != http.StatusOK {
+	if resp := s.do(httpRequest{method: "DELETE", header: map[string]string{
+		"Mcp-Session-Id": id}}); resp.StatusCode != http.StatusOK {
 		t.Errorf("DELETE: %s", resp.Status)
 	}
 	s.handshake(`{}`)
@@ -132,7 +134,8 @@ func TestHTTPDelete(t *testing.T) {
 		})
 		<-f.started
 	}
-	if resp := s.do(httpRequest{method: "DELETE", header: map[string]string{"Mcp-Session-Id": mine}}); resp.StatusCode != http.StatusOK {
+	if resp := s.do(httpRequest{method: "DELETE", header: map[string]string{
+		"Mcp-Session-Id": mine}}); resp.StatusCode != http.StatusOK {
 		t.Errorf("got %s", resp.Status)
 	}
 	_, _ = io.Copy(io.Discard, streams[mine].Body) // ends

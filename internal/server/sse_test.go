@@ -21,7 +21,8 @@ import (
 func openSSE(t *testing.T, s *httpServer) (stream *bufio.Reader, endpoint string) {
 	t.Helper()
 	resp := s.do(httpRequest{method: http.MethodGet, path: "/sse"})
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" || resp.Header.Get("X-Accel-Buffering") != "no" {
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/event-stream" ||
+		resp.Header.Get("X-Accel-Buffering") != "no" {
 		t.Fatalf("got %s %v", resp.Status, resp.Header)
 	}
 	if got := resp.Header.Get("Access-Control-Allow-Origin"); got != "" {
@@ -64,7 +65,8 @@ func TestSSE(t *testing.T) {
 		t.Fatal(err)
 	}
 	post(toolCall("1", "caller", "", ""))
-	if got := nextEvent(t, stream).text(t); !strings.HasPrefix(got, policy.caller().ID+"|") || strings.Contains(got, testToken) {
+	if got := nextEvent(t, stream).text(t); !strings.HasPrefix(got, policy.caller().ID+"|") ||
+		strings.Contains(got, testToken) {
 		t.Errorf("caller %s", got)
 	}
 
@@ -91,7 +93,8 @@ func TestSSE(t *testing.T) {
 
 	// One client cannot cancel another's call.
 	other, otherEndpoint := openSSE(t, s)
-	if resp := s.do(httpRequest{path: otherEndpoint, body: toolCall("1", "hold", "", "")}); resp.StatusCode != http.StatusAccepted {
+	if resp := s.do(httpRequest{path: otherEndpoint, body: toolCall("1", "hold", "",
+		"")}); resp.StatusCode != http.StatusAccepted {
 		t.Errorf("got %s", resp.Status)
 	}
 	<-f.started
@@ -101,8 +104,10 @@ func TestSSE(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 
-	for _, path := range []string{"/message", "/message?sessionId=forged", strings.Replace(endpoint, "/message", "/mcp", 1) + "x"} {
-		if resp := s.do(httpRequest{path: path, body: toolCall("1", "hold", "", "")}); resp.StatusCode != 404 && resp.StatusCode != 400 {
+	for _, path := range []string{"/message", "/message?sessionId=forged", strings.Replace(endpoint,
+		"/message", "/mcp", 1) + "x"} {
+		if resp := s.do(httpRequest{path: path, body: toolCall("1", "hold", "", "")}); resp.StatusCode != 404 &&
+			resp.StatusCode != 400 {
 			t.Errorf("%s: got %s", path, resp.Status)
 		}
 	}
@@ -118,7 +123,8 @@ func TestSSEStreamsBelongToTheirCaller(t *testing.T) {
 	sse.streams[p.session.id] = &sseStream{peer: p, owner: "http:alice", ctx: t.Context()}
 	for caller, want := range map[string]int{"http:mallory": http.StatusNotFound, "http:alice": http.StatusAccepted} {
 		r := httptest.NewRequest(http.MethodPost, "/message?sessionId="+p.session.id, nil)
-		ctx := context.WithValue(call.WithCaller(r.Context(), call.Caller{ID: caller}), postedKey{}, postedBody{body: []byte("{")})
+		ctx := context.WithValue(call.WithCaller(r.Context(), call.Caller{ID: caller}), postedKey{},
+			postedBody{body: []byte("{")})
 		w := httptest.NewRecorder()
 		sse.post(w, r.WithContext(ctx))
 		if w.Code != want {

@@ -34,7 +34,8 @@ func startStdio(t *testing.T, f *testServer) *stdioClient {
 	ctx, stop := context.WithCancel(t.Context())
 	p := &stdioClient{t: t, in: inW, lines: make(chan []byte, 1000), done: make(chan error, 1), stop: stop,
 		timers: map[time.Duration]chan time.Time{finishTime: make(chan time.Time), stopTime: make(chan time.Time)}}
-	transport := stdio{server: f.MCPServer, log: f.logger(), now: time.Now, after: func(d time.Duration) <-chan time.Time { return p.timers[d] }}
+	transport := stdio{server: f.MCPServer, log: f.logger(), now: time.Now,
+		after: func(d time.Duration) <-chan time.Time { return p.timers[d] }}
 	go func() {
 		p.done <- transport.serve(ctx, inR, outW)
 		_ = outW.Close()
@@ -189,7 +190,8 @@ func TestStdioBadInput(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p.send(tt.send)
 			m := p.receive()
-			if m.Error == nil || m.Error.Code != tt.wantCode || string(m.ID) != tt.wantID && !(tt.wantID == "null" && m.ID == nil) {
+			if m.Error == nil || m.Error.Code != tt.wantCode || string(m.ID) != tt.wantID && !(tt.wantID == "null" &&
+				m.ID == nil) {
 				t.Errorf("got id %s, error %+v; want id %s, code %d", m.ID, m.Error, tt.wantID, tt.wantCode)
 			}
 		})
@@ -198,7 +200,8 @@ func TestStdioBadInput(t *testing.T) {
 	if got := p.receive().text(t); got != "still here" {
 		t.Errorf("got %q", got)
 	}
-	p.send(`{"jsonrpc":"2.0","id":99,"result":{}}`, `{"jsonrpc":"2.0","id":"x","error":{}}`, `{"jsonrpc":"2.0","method":"notifications/unknown"}`)
+	p.send(`{"jsonrpc":"2.0","id":99,"result":{}}`, `{"jsonrpc":"2.0","id":"x","error":{}}`,
+		`{"jsonrpc":"2.0","method":"notifications/unknown"}`)
 	_ = p.in.Close()
 	if rest := p.rest(); rest != nil {
 		t.Errorf("answers to what needs none: %+v", rest)
@@ -284,7 +287,8 @@ func TestStdioEndOfInput(t *testing.T) {
 	})
 	t.Run("a subscription ends at once, with its result", func(t *testing.T) {
 		p := startStdio(t, newTestServer())
-		p.send(`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"_meta":{` + modernMeta + `},"notifications":{"toolsListChanged":true}}}`)
+		p.send(`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"_meta":{` + modernMeta +
+			`},"notifications":{"toolsListChanged":true}}}`)
 		if m := p.receive(); m.Method != "notifications/subscriptions/acknowledged" {
 			t.Errorf("got %+v", m)
 		}
@@ -358,7 +362,9 @@ func TestStdioPanic(t *testing.T) {
 		{"tool", toolCall("1", "panic", "", "")},
 		{"prompt", `{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"panic"}}`},
 		{"resource", `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"test://panic"}}`},
-		{"completion", `{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"panic"},"argument":{"name":"a","value":""}}}`},
+		{"completion",
+			`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt",` +
+				`"name":"panic"},"argument":{"name":"a","value":""}}}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -379,7 +385,8 @@ func TestStdioPanic(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := result.StructuredContent
-			if !result.IsError || s.Status != "failed" || s.Code != "internal" || s.Retry != "never" || s.Next == nil || !strings.Contains(answer, s.RequestID) {
+			if !result.IsError || s.Status != "failed" || s.Code != "internal" || s.Retry != "never" ||
+				s.Next == nil || !strings.Contains(answer, s.RequestID) {
 				t.Errorf("got %+v", result)
 			}
 		})

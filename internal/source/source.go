@@ -38,7 +38,8 @@ func FromPath(folders *roots.Roots, path string) (File, error) {
 	}
 	if !lint.Recognize(f.Path, f.Data) { // before it is parsed: an error could quote it
 		p := plan.Invalid("%.200s is not a fly.toml: it does not have the keys of one", f.Path)
-		p.Hint = `use the app's own fly.toml (fly.toml, fly.NAME.toml, NAME.fly.toml, the same with .json or .yaml, or any name with app = "NAME" at the top)`
+		p.Hint = `use the app's own fly.toml (fly.toml, fly.NAME.toml, NAME.fly.toml, the same with .json or ` +
+			`.yaml, or any name with app = "NAME" at the top)`
 		return File{}, p
 	}
 	file, err := Parse(f.Path, f.Data)

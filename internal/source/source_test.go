@@ -16,7 +16,9 @@ func TestParseRefusesMasks(t *testing.T) {
 		{"escaped", "[env]\n  B = \"\\u2039hidden, 3 bytes\\u203a\"\n", `"env.B":`},
 		{"build argument", "[build.args]\n  TOKEN = \"‹hidden, 3 bytes›\"\n", `"build.args.TOKEN" (row 3)`},
 		{"file", "[[files]]\n  guest_path = \"/a\"\n  raw_value = \"‹hidden, 3 bytes›\"\n", `"files.raw_value" (row 4)`},
-		{"check header", "[http_service]\ninternal_port = 80\n[[http_service.checks]]\n[http_service.checks.headers]\nAuthorization = \"‹hidden, 3 bytes›\"\n", "http_service.checks.headers"},
+		{"check header",
+			"[http_service]\ninternal_port = 80\n[[http_service.checks]]\n[http_service.checks.headers]\nAuthorization = \"‹hidden, 3 bytes›\"\n",
+			"http_service.checks.headers"},
 		{"comment", "# B = \"‹hidden, 3 bytes›\"\n[env]\n  B = \"x\"\n", ""},
 	} {
 		_, err := Parse("content", []byte(head+tt.text))
@@ -64,7 +66,8 @@ func TestParseContent(t *testing.T) {
 // told.
 func TestHeldHidesTheLine(t *testing.T) {
 	_, err := parse("deployed fly.toml", []byte("[env]\nTOKEN = 'S3CR3T' oops\n"))
-	if err == nil || strings.Contains(err.Error(), "S3CR3T") || !strings.Contains(err.Error(), "deployed fly.toml:2:18: ") {
+	if err == nil || strings.Contains(err.Error(), "S3CR3T") ||
+		!strings.Contains(err.Error(), "deployed fly.toml:2:18: ") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -47,7 +47,8 @@ func platform(t *testing.T) (*flysim.Platform, *fly.Client) {
 
 // withoutReleases makes the platform say that no app has a release.
 func withoutReleases(p *flysim.Platform) {
-	p.Inject(flysim.Fault{Operation: "graphql.app", Times: -1, Status: http.StatusOK, Body: `{"data":{"app":{"currentReleaseUnprocessed":null}}}`})
+	p.Inject(flysim.Fault{Operation: "graphql.app", Times: -1, Status: http.StatusOK,
+		Body: `{"data":{"app":{"currentReleaseUnprocessed":null}}}`})
 }
 
 // read is the file of an app, in the two forms.
@@ -78,7 +79,8 @@ func parse(t *testing.T, text string) *flytoml.File {
 
 // sources are the two places a configuration can come from.
 func sources(t *testing.T, test func(t *testing.T, p *flysim.Platform, client *fly.Client)) {
-	for name, prepare := range map[string]func(*flysim.Platform){"release": func(*flysim.Platform) {}, "machines": withoutReleases} {
+	for name, prepare := range map[string]func(*flysim.Platform){"release": func(*flysim.Platform) {},
+		"machines": withoutReleases} {
 		t.Run(name, func(t *testing.T) {
 			p, client := platform(t)
 			prepare(p)
@@ -120,7 +122,8 @@ func TestRoundTrip(t *testing.T) {
 func TestSource(t *testing.T) {
 	sources(t, func(t *testing.T, _ *flysim.Platform, client *fly.Client) {
 		shown, _ := read(t, client, "shop-api")
-		if got, want := strings.Contains(shown, "generated for shop-api from its Machines\n"), strings.HasSuffix(t.Name(), "machines"); got != want {
+		if got, want := strings.Contains(shown, "generated for shop-api from its Machines\n"),
+			strings.HasSuffix(t.Name(), "machines"); got != want {
 			t.Errorf("got %t, want %t:\n%s", got, want, shown)
 		}
 		// The release knows what no Machine does.
@@ -188,7 +191,9 @@ func environment(t *testing.T, text string) map[string]string {
 // launchedConfig is a configuration as fly deploy makes it, with more fields in JSON.
 func launchedConfig(t *testing.T, group, fields string) machine.Config {
 	t.Helper()
-	text := fmt.Sprintf(`{"image":"registry.fly.io/demo:1","metadata":{"fly_platform_version":"v2","fly_process_group":%q},%s}`, group, fields)
+	text := fmt.Sprintf(
+		`{"image":"registry.fly.io/demo:1","metadata":{"fly_platform_version":"v2","fly_process_group":%q},%s}`,
+		group, fields)
 	config, err := machine.ParseConfig([]byte(text))
 	if err == nil {
 		err = config.Validate()
@@ -208,15 +213,18 @@ func TestMaskedEverywhere(t *testing.T) {
 		return fmt.Sprintf(`"services":[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}],
 			"checks":[{"type":"http","path":"/","headers":[{"name":"Authorization","values":["canary-header-%d"]}]}]}]`, n)
 	}
-	p.AddMachine("demo", "iad", launchedConfig(t, "app", `"env":{"ONE":"canary-env-1","TWO":"canary-env-2","PRIMARY_REGION":"iad"},
+	p.AddMachine("demo", "iad", launchedConfig(t, "app",
+		`"env":{"ONE":"canary-env-1","TWO":"canary-env-2","PRIMARY_REGION":"iad"},
 		"files":[{"guest_path":"/key","raw_value":"Y2FuYXJ5LWZpbGUtMQ=="}],`+service(1)))
-	p.AddMachine("demo", "iad", launchedConfig(t, "worker", `"env":{"ONE":"canary-env-3","THREE":"canary-env-4","PRIMARY_REGION":"iad"},
+	p.AddMachine("demo", "iad", launchedConfig(t, "worker",
+		`"env":{"ONE":"canary-env-3","THREE":"canary-env-4","PRIMARY_REGION":"iad"},
 		"checks":{"up":{"type":"http","port":8080,"headers":[{"name":"X-Key","values":["canary-header-3"]}]}},`+service(2)))
 	shown, masked := read(t, client, "demo")
 	if strings.Contains(masked, "canary") || strings.Contains(masked, "Y2FuYXJ5") {
 		t.Errorf("a value is in the masked file:\n%s", masked)
 	}
-	for _, want := range []string{"canary-env-1", "canary-env-2", "canary-env-4", "canary-header-1", "canary-header-2", "canary-header-3", "canary-file-1"} {
+	for _, want := range []string{"canary-env-1", "canary-env-2", "canary-env-4", "canary-header-1",
+		"canary-header-2", "canary-header-3", "canary-file-1"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%s is not in the shown file:\n%s", want, shown)
 		}
@@ -282,7 +290,9 @@ func TestNoGroup(t *testing.T) {
 func TestDetached(t *testing.T) {
 	p, client := platform(t)
 	p.AddApp("by-hand", "personal", "")
-	config, err := machine.ParseConfig([]byte(`{"image":"x","env":{"WHICH":"it"},"services":[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}]}`))
+	config, err := machine.ParseConfig(
+		[]byte(`{"image":"x","env":{"WHICH":"it"},"services":[{"protocol":"tcp","internal_port":8080,` +
+			`"ports":[{"port":80,"handlers":["http"]}]}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +320,8 @@ func TestNothingToRead(t *testing.T) {
 	}
 	p.AddMachine("by-hand", "iad", config)
 	p.AddApp("console", "personal", "")
-	console, err := machine.ParseConfig([]byte(`{"image":"x","env":{"SECRET":"canary"},"metadata":{"fly_process_group":"fly_app_console"}}`))
+	console, err := machine.ParseConfig(
+		[]byte(`{"image":"x","env":{"SECRET":"canary"},"metadata":{"fly_process_group":"fly_app_console"}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,14 +334,19 @@ func TestNothingToRead(t *testing.T) {
 	}{
 		{name: "no release and no Machine", app: "empty", want: gate.Precondition},
 		{name: "no release and no Machine but a console", app: "console", want: gate.Precondition},
-		{name: "a Machine of which the platform does not send all", app: "empty", want: gate.Precondition, fault: &flysim.Fault{
-			Operation: "machine.list", Status: 200,
-			Body: `[{"id":"148e21ea7d9d89","state":"started","instance_id":"01A","incomplete_config":` + encode(t, launchedConfig(t, "app", `"env":{"SECRET":"canary"}`)) + `}]`,
-		}},
+		{name: "a Machine of which the platform does not send all", app: "empty", want: gate.Precondition,
+			fault: &flysim.Fault{
+				Operation: "machine.list", Status: 200,
+				Body: `[{"id":"148e21ea7d9d89","state":"started","instance_id":"01A","incomplete_config":` +
+					encode(t, launchedConfig(t, "app", `"env":{"SECRET":"canary"}`)) + `}]`,
+			}},
 		{name: "no such app", app: "nowhere", want: gate.NotFound},
-		{name: "the release cannot be read", app: "shop-api", want: gate.PlatformError, fault: &flysim.Fault{Operation: "graphql.app", Status: 500, Times: -1}},
-		{name: "nor may it be", app: "shop-api", want: gate.Unauthorized, fault: &flysim.Fault{Operation: "graphql.app", Status: 403, Times: -1}},
-		{name: "the Machines may not be read", app: "by-hand", want: gate.Unauthorized, fault: &flysim.Fault{Operation: "machine.list", Status: 403, Times: -1}},
+		{name: "the release cannot be read", app: "shop-api", want: gate.PlatformError, fault: &flysim.Fault{
+			Operation: "graphql.app", Status: 500, Times: -1}},
+		{name: "nor may it be", app: "shop-api", want: gate.Unauthorized, fault: &flysim.Fault{
+			Operation: "graphql.app", Status: 403, Times: -1}},
+		{name: "the Machines may not be read", app: "by-hand", want: gate.Unauthorized, fault: &flysim.Fault{
+			Operation: "machine.list", Status: 403, Times: -1}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -77,7 +77,8 @@ func TestMachinesUnreadable(t *testing.T) {
 	p, client := platform(t)
 	p.Inject(flysim.Fault{Operation: "machine.list", Times: -1, Status: http.StatusForbidden})
 	shown, _ := read(t, client, "shop-api")
-	if !strings.Contains(head(shown), "The Machines could not be read (unauthorized)") || parse(t, shown).App() != "shop-api" {
+	if !strings.Contains(head(shown), "The Machines could not be read (unauthorized)") ||
+		parse(t, shown).App() != "shop-api" {
 		t.Errorf("got\n%s", shown)
 	}
 }
@@ -109,7 +110,8 @@ func TestSorted(t *testing.T) {
 	own.Config = own.Config.Without("metadata")
 	old := liveConfig(t, "8", "", `"env":{}`)
 	var err error
-	if old.Config, err = old.Config.With("metadata", map[string]string{"fly_platform_version": "v2", "process_group": "release_command"}); err != nil {
+	if old.Config, err = old.Config.With("metadata", map[string]string{"fly_platform_version": "v2",
+		"process_group": "release_command"}); err != nil {
 		t.Fatal(err)
 	}
 	incomplete := liveConfig(t, "9", "app", `"env":{}`)
@@ -161,22 +163,28 @@ func TestTypical(t *testing.T) {
 		want     string // of WHICH in group app
 		notes    []string
 	}{
-		{name: "the most common", want: "b", machines: []fly.Machine{liveConfig(t, "1", "app", env("a")), liveConfig(t, "2", "app", env("b")), liveConfig(t, "3", "app", env("b"))},
+		{name: "the most common", want: "b", machines: []fly.Machine{liveConfig(t, "1", "app", env("a")),
+			liveConfig(t, "2", "app", env("b")), liveConfig(t, "3", "app", env("b"))},
 			notes: []string{`Machine 1 of "app": env.WHICH`}},
-		{name: "of two the newer release's", want: "b", machines: []fly.Machine{released("1", "a", 9), released("2", "b", 10)},
+		{name: "of two the newer release's", want: "b", machines: []fly.Machine{released("1", "a", 9),
+			released("2", "b", 10)},
 			notes: []string{`Machine 1 of "app": env.WHICH`}},
-		{name: "of two the first", want: "a", machines: []fly.Machine{liveConfig(t, "1", "app", env("a")), liveConfig(t, "2", "app", env("b"))},
+		{name: "of two the first", want: "a", machines: []fly.Machine{liveConfig(t, "1", "app", env("a")),
+			liveConfig(t, "2", "app", env("b"))},
 			notes: []string{`Machine 2 of "app": env.WHICH`}},
 		{name: "volumes, images and releases are each Machine's own", want: "a", machines: []fly.Machine{
 			liveConfig(t, "1", "app", env("a")+`,"mounts":[{"name":"d","path":"/d","volume":"vol_1","size_gb":1}]`),
-			liveConfig(t, "2", "app", env("a")+`,"image":"other","mounts":[{"name":"d","path":"/d","volume":"vol_2","size_gb":5}]`),
+			liveConfig(t, "2", "app",
+				env("a")+`,"image":"other","mounts":[{"name":"d","path":"/d","volume":"vol_2","size_gb":5}]`),
 		}},
 		{name: "standbys and scheduled Machines are not asked", want: "a", machines: []fly.Machine{
 			liveConfig(t, "1", "app", env("b")+`,"standbys":["3"]`), liveConfig(t, "2", "app", env("b")+`,"schedule":"daily"`),
 			liveConfig(t, "3", "app", env("a")), liveConfig(t, "4", "app", env("b")+`,"auto_destroy":true`),
 		}, notes: []string{"Machine 4: destroyed when it stops", "Machine 2: scheduled", "Machine 1: standby"}},
-		{name: "unless there is no other", want: "a", machines: []fly.Machine{liveConfig(t, "1", "app", env("a")+`,"schedule":"daily"`)}, notes: []string{`"app"`}},
-		{name: "no group is app", want: "a", machines: []fly.Machine{liveConfig(t, "1", "", env("a")), liveConfig(t, "2", "worker", env("b"))}},
+		{name: "unless there is no other", want: "a", machines: []fly.Machine{
+			liveConfig(t, "1", "app", env("a")+`,"schedule":"daily"`)}, notes: []string{`"app"`}},
+		{name: "no group is app", want: "a", machines: []fly.Machine{liveConfig(t, "1", "", env("a")),
+			liveConfig(t, "2", "worker", env("b"))}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -206,11 +214,13 @@ func TestHostileNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 2 {
-		p.AddMachine("demo", "iad", launchedConfig(t, evil, fmt.Sprintf(`"env":{%s:"%d"},"services":[{"internal_port":2,"force_instance_key":%s}]`, name, i, name)))
+		p.AddMachine("demo", "iad", launchedConfig(t, evil,
+			fmt.Sprintf(`"env":{%s:"%d"},"services":[{"internal_port":2,"force_instance_key":%s}]`, name, i, name)))
 	}
 	shown, masked := read(t, client, "demo")
 	for _, text := range []string{shown, masked} {
-		if definition, err := parse(t, text).Definition(); err != nil || len(definition.Services) != 1 || definition.Services[0].InternalPort != 2 {
+		if definition, err := parse(t, text).Definition(); err != nil || len(definition.Services) != 1 ||
+			definition.Services[0].InternalPort != 2 {
 			t.Errorf("%v: got\n%s", err, text)
 		}
 	}

@@ -81,20 +81,32 @@ func TestOrigin(t *testing.T) {
 	}{
 		{"nothing", released, "", released, live(t, released, "app"), nil},
 		{"file", debug, "", released, live(t, released, "app"), []string{"env.LOG_LEVEL file ‹hidden, 4 bytes›"}},
-		{"live", released, "", released, live(t, released, "app", env("trace")...), []string{"env.LOG_LEVEL live ‹hidden, 4 bytes›"}},
-		{"both", debug, "", released, live(t, released, "app", env("trace")...), []string{"env.LOG_LEVEL both ‹hidden, 4 bytes›"}},
+		{"live", released, "", released, live(t, released, "app", env("trace")...),
+			[]string{"env.LOG_LEVEL live ‹hidden, 4 bytes›"}},
+		{"both", debug, "", released, live(t, released, "app", env("trace")...),
+			[]string{"env.LOG_LEVEL both ‹hidden, 4 bytes›"}},
 		{"both alike", debug, "", released, live(t, released, "app", env("debug")...), nil},
 		{"no release", debug, "", "", live(t, released, "app"), []string{"env.LOG_LEVEL unknown "}},
-		{"scaled by hand", released, "", released, live(t, released, "app", "guest", `{"cpu_kind":"shared","cpus":1,"memory_mb":1024}`), []string{"guest.memory_mb live 512"}},
-		{"scaled, without vm", with(released, "[[vm]]", "", "memory_mb = 512", ""), "", released, live(t, released, "app", "guest", `{"memory_mb":1024}`), nil},
-		{"key by hand", released, "", released, live(t, released, "app", "restart", `{"policy":"always"}`), []string{"restart.policy live "}},
-		{"kept by the conversion", released, "", released, live(t, released, "app", "schedule", `"daily"`, "dns", `{"skip_registration":true}`), nil},
-		{"edit", patched, released, released, live(t, released, "app"), []string{"services[0].autostop edit false", port + " edit true"}},
-		{"edit, no release", patched, released, "", live(t, released, "app"), []string{"services[0].autostop edit ", port + " edit "}},
-		{"edit and file", with(patched, `"info"`, `"debug"`), debug, released, live(t, released, "app"), []string{"env.LOG_LEVEL file ‹hidden, 4 bytes›", "services[0].autostop edit false", port + " edit true"}},
-		{"edit and live", patched, released, released, live(t, released, "app", env("trace")...), []string{"env.LOG_LEVEL live ‹hidden, 4 bytes›", "services[0].autostop edit false", port + " edit true"}},
-		{"release without the group", released, "", with(released, "[env]", "[processes]\nweb = \"x\"\n[env]"), live(t, debug, "app"), []string{"env.LOG_LEVEL unknown "}},
-		{"release that cannot be converted", released, "", released + "[[files]]\nguest_path = \"/a\"\nlocal_path = \"b\"\n", live(t, debug, "app"), []string{"env.LOG_LEVEL unknown "}},
+		{"scaled by hand", released, "", released, live(t, released, "app", "guest",
+			`{"cpu_kind":"shared","cpus":1,"memory_mb":1024}`), []string{"guest.memory_mb live 512"}},
+		{"scaled, without vm", with(released, "[[vm]]", "", "memory_mb = 512", ""), "", released,
+			live(t, released, "app", "guest", `{"memory_mb":1024}`), nil},
+		{"key by hand", released, "", released, live(t, released, "app", "restart", `{"policy":"always"}`),
+			[]string{"restart.policy live "}},
+		{"kept by the conversion", released, "", released, live(t, released, "app", "schedule", `"daily"`, "dns",
+			`{"skip_registration":true}`), nil},
+		{"edit", patched, released, released, live(t, released, "app"),
+			[]string{"services[0].autostop edit false", port + " edit true"}},
+		{"edit, no release", patched, released, "", live(t, released, "app"),
+			[]string{"services[0].autostop edit ", port + " edit "}},
+		{"edit and file", with(patched, `"info"`, `"debug"`), debug, released, live(t, released, "app"),
+			[]string{"env.LOG_LEVEL file ‹hidden, 4 bytes›", "services[0].autostop edit false", port + " edit true"}},
+		{"edit and live", patched, released, released, live(t, released, "app", env("trace")...),
+			[]string{"env.LOG_LEVEL live ‹hidden, 4 bytes›", "services[0].autostop edit false", port + " edit true"}},
+		{"release without the group", released, "", with(released, "[env]", "[processes]\nweb = \"x\"\n[env]"),
+			live(t, debug, "app"), []string{"env.LOG_LEVEL unknown "}},
+		{"release that cannot be converted", released, "", released +
+			"[[files]]\nguest_path = \"/a\"\nlocal_path = \"b\"\n", live(t, debug, "app"), []string{"env.LOG_LEVEL unknown "}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -117,7 +129,8 @@ func TestOrigin(t *testing.T) {
 				t.Errorf("differs: %v", report.Differs())
 			}
 			unreleased := report.Groups[0].Unreleased
-			if told := len(test.want) > 0 && (test.release == "" || strings.Contains(test.name, "release ")); told != (unreleased != "") {
+			if told := len(test.want) > 0 && (test.release == "" ||
+				strings.Contains(test.name, "release ")); told != (unreleased != "") {
 				t.Errorf("unreleased %q", unreleased)
 			}
 		})
@@ -130,13 +143,18 @@ func TestNoDrift(t *testing.T) {
 	text := released + "[[mounts]]\nsource = \"data\"\ndestination = \"/data\"\n"
 	config := live(t, text, "app",
 		"mounts", `[{"name":"data","path":"/data","volume":"vol_1","encrypted":true,"size_gb":3,"new_field":1}]`,
-		"metadata", `{"fly_platform_version":"v2","process_group":"app","fly_release_id":"r","fly_release_version":"14","fly_flyctl_version":"0.3","fly_builder_id":"b","custom":"kept"}`,
-		"standbys", `[]`, "env", `{"LOG_LEVEL":"info","FLY_PROCESS_GROUP":"app","PRIMARY_REGION":"iad","FLY_STANDBY_FOR":"m0"}`)
-	if report := compare(t, drift.Input{File: file(t, text), Release: file(t, text), Machines: []drift.Machine{{ID: "m1", Config: config}}}); report.Differs() {
+		"metadata", `{"fly_platform_version":"v2","process_group":"app","fly_release_id":"r",`+
+			`"fly_release_version":"14","fly_flyctl_version":"0.3","fly_builder_id":"b","custom":"kept"}`,
+		"standbys", `[]`, "env",
+		`{"LOG_LEVEL":"info","FLY_PROCESS_GROUP":"app","PRIMARY_REGION":"iad","FLY_STANDBY_FOR":"m0"}`)
+	if report := compare(t, drift.Input{File: file(t, text), Release: file(t, text), Machines: []drift.Machine{
+		{ID: "m1", Config: config}}}); report.Differs() {
 		t.Errorf("got %q", report.Lines(0))
 	}
-	moved := compare(t, drift.Input{File: file(t, with(text, "/data\"", "/other\"")), Release: file(t, text), Machines: []drift.Machine{{ID: "m1", Config: config}}})
-	want := []string{`mounts[0].path of Machine m1 of group "app": live "/data", file "/other": edited in the file since the last release`}
+	moved := compare(t, drift.Input{File: file(t, with(text, "/data\"", "/other\"")), Release: file(t, text),
+		Machines: []drift.Machine{{ID: "m1", Config: config}}})
+	want := []string{
+		`mounts[0].path of Machine m1 of group "app": live "/data", file "/other": edited in the file since the last release`}
 	if got := moved.Lines(0); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -144,7 +162,8 @@ func TestNoDrift(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serving := compare(t, drift.Input{File: file(t, text), Release: file(t, text), Machines: []drift.Machine{{ID: "m1", Config: standby}}})
+	serving := compare(t, drift.Input{File: file(t, text), Release: file(t, text), Machines: []drift.Machine{
+		{ID: "m1", Config: standby}}})
 	if got := serving.Entries(); len(got) != 1 || got[0].Path != "standbys" || got[0].File != "" {
 		t.Errorf("got %+v", got)
 	}
@@ -181,8 +200,10 @@ func TestGroups(t *testing.T) {
 	want := []string{
 		`group "cron" has no Machine: fly deploy would create some`,
 		`group "old" is not in the file: fly deploy would destroy its Machine old1`,
-		`env.LOG_LEVEL of 2 Machines of group "web": live ‹hidden, 5 bytes›, file ‹hidden, 4 bytes›: changed on the Machines since version 42; a deploy would undo it`,
-		`restart.policy of Machine hand2 of group "web": live "always", file none: changed on the Machines since version 42; a deploy would undo it`,
+		`env.LOG_LEVEL of 2 Machines of group "web": live ‹hidden, 5 bytes›, file ‹hidden, 4 bytes›: changed on ` +
+			`the Machines since version 42; a deploy would undo it`,
+		`restart.policy of Machine hand2 of group "web": live "always", file none: changed on the Machines since ` +
+			`version 42; a deploy would undo it`,
 	}
 	if got := report.Lines(0); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -214,23 +235,27 @@ func TestGroups(t *testing.T) {
 func TestBehind(t *testing.T) {
 	debug := with(released, `"info"`, `"debug"`)
 	at := func(text, version string) machine.Config {
-		return live(t, text, "app", "metadata", `{"fly_platform_version":"v2","fly_process_group":"app","fly_release_version":"`+version+`"}`)
+		return live(t, text, "app", "metadata",
+			`{"fly_platform_version":"v2","fly_process_group":"app","fly_release_version":"`+version+`"}`)
 	}
 	in := drift.Input{File: file(t, debug), Release: file(t, debug), Version: 14, Machines: []drift.Machine{
-		{ID: "m1", Config: at(released, "13")}, {ID: "m2", Config: at(released, "14")}, {ID: "m3", Config: at(released, "x")}, {ID: "m4", Config: at(debug, "13")},
+		{ID: "m1", Config: at(released, "13")}, {ID: "m2", Config: at(released, "14")},
+		{ID: "m3", Config: at(released, "x")}, {ID: "m4", Config: at(debug, "13")},
 	}}
 	report := compare(t, in)
 	if got, want := report.Groups[0].Behind, []string{"m1"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if want := `Machine m1 of group "app" did not get version 14: what differs there may be older than it`; !slices.Contains(report.Lines(0), want) {
+	if want := `Machine m1 of group "app" did not get version 14: what differs there may be older than it`; !slices.Contains(
+		report.Lines(0), want) {
 		t.Errorf("got %q", report.Lines(0))
 	}
 	origins := make(map[drift.Origin][]string)
 	for _, e := range report.Entries() {
 		origins[e.Origin] = append(origins[e.Origin], e.Machines...)
 	}
-	if want := map[drift.Origin][]string{drift.Behind: {"m1"}, drift.FromLive: {"m2", "m3"}}; !reflect.DeepEqual(origins, want) {
+	if want := map[drift.Origin][]string{drift.Behind: {"m1"}, drift.FromLive: {"m2",
+		"m3"}}; !reflect.DeepEqual(origins, want) {
 		t.Errorf("got %q, want %q", origins, want)
 	}
 	// What only the file has changed is the file's all the same.
@@ -297,10 +322,12 @@ func TestRefuses(t *testing.T) {
 		File:     file(t, released+"[[files]]\nguest_path = \"/a\"\nlocal_path = \"b\"\n"),
 		Machines: []drift.Machine{{ID: "m1", Config: live(t, released, "app")}},
 	}
-	if _, err := drift.Compare(in); err == nil || !strings.Contains(err.Error(), `group "app"`) || !strings.Contains(err.Error(), "local_path") {
+	if _, err := drift.Compare(in); err == nil || !strings.Contains(err.Error(), `group "app"`) ||
+		!strings.Contains(err.Error(), "local_path") {
 		t.Errorf("got %v", err)
 	}
-	in = drift.Input{File: file(t, released), Machines: []drift.Machine{{ID: "m1", Config: live(t, released, "app", "mounts", `"none"`)}}}
+	in = drift.Input{File: file(t, released), Machines: []drift.Machine{
+		{ID: "m1", Config: live(t, released, "app", "mounts", `"none"`)}}}
 	if _, err := drift.Compare(in); err == nil || !strings.Contains(err.Error(), "mounts") {
 		t.Errorf("got %v", err)
 	}

@@ -31,32 +31,52 @@ func TestLostAnswers(t *testing.T) {
 		says   string
 		sent   int // updates, putting back included
 	}{
-		{name: "connection lost after the effect", faults: []flysim.Fault{{Operation: update, Reset: flysim.ResetAfter}}, want: Healthy, sent: 1},
-		{name: "answered 502 after the effect", faults: []flysim.Fault{{Operation: update, Status: 502, EffectThenStatus: true}}, want: Healthy, sent: 1},
-		{name: "answered 408 after the effect", faults: []flysim.Fault{{Operation: update, Status: 408, EffectThenStatus: true}}, want: Healthy, sent: 1},
+		{name: "connection lost after the effect", faults: []flysim.Fault{
+			{Operation: update, Reset: flysim.ResetAfter}}, want: Healthy, sent: 1},
+		{name: "answered 502 after the effect", faults: []flysim.Fault{{Operation: update, Status: 502,
+			EffectThenStatus: true}}, want: Healthy, sent: 1},
+		{name: "answered 408 after the effect", faults: []flysim.Fault{{Operation: update, Status: 408,
+			EffectThenStatus: true}}, want: Healthy, sent: 1},
 		{name: "half an answer", faults: []flysim.Fault{{Operation: update, Malformed: true}}, want: Healthy, sent: 1},
-		{name: "lost after the effect, the first reading fails", faults: []flysim.Fault{{Operation: update, Reset: flysim.ResetAfter}, unreadable(1)}, want: Healthy, sent: 1},
+		{name: "lost after the effect, the first reading fails", faults: []flysim.Fault{
+			{Operation: update, Reset: flysim.ResetAfter}, unreadable(1)}, want: Healthy, sent: 1},
 
-		{name: "connection lost before", faults: []flysim.Fault{{Operation: update, Reset: flysim.ResetBefore}}, want: Unchanged, code: gate.PlatformError, says: "the Machine is unchanged", sent: 1},
-		{name: "answered 500 without effect", faults: []flysim.Fault{{Operation: update, Status: 500}}, want: Unchanged, code: gate.PlatformError, says: "the Machine is unchanged", sent: 1},
-		{name: "lost before, the first readings fail", faults: []flysim.Fault{{Operation: update, Reset: flysim.ResetBefore}, unreadable(2)}, want: Unchanged, code: gate.PlatformError, says: "the Machine is unchanged", sent: 1},
-		{name: "refused after the effect", faults: []flysim.Fault{{Operation: update, Status: 422, EffectThenStatus: true, Body: `{"error":"no such thing"}`}}, want: Healthy, sent: 1},
-		{name: "in conflict with itself", faults: []flysim.Fault{{Operation: update, Status: 409, EffectThenStatus: true}}, want: Healthy, sent: 1},
-		{name: "refused after the effect, the first reading fails", faults: []flysim.Fault{{Operation: update, Status: 422, EffectThenStatus: true, Body: `{"error":"no such thing"}`}, unreadable(1)}, want: Healthy, sent: 1},
-		{name: "refused after the effect, all readings fail for a while", faults: []flysim.Fault{{Operation: update, Status: 422, EffectThenStatus: true, Body: `{"error":"no such thing"}`}, unreadable(settleReads)},
+		{name: "connection lost before", faults: []flysim.Fault{{Operation: update, Reset: flysim.ResetBefore}},
+			want: Unchanged, code: gate.PlatformError, says: "the Machine is unchanged", sent: 1},
+		{name: "answered 500 without effect", faults: []flysim.Fault{{Operation: update, Status: 500}},
+			want: Unchanged, code: gate.PlatformError, says: "the Machine is unchanged", sent: 1},
+		{name: "lost before, the first readings fail", faults: []flysim.Fault{
+			{Operation: update, Reset: flysim.ResetBefore}, unreadable(2)}, want: Unchanged,
+			code: gate.PlatformError, says: "the Machine is unchanged", sent: 1},
+		{name: "refused after the effect", faults: []flysim.Fault{{Operation: update, Status: 422,
+			EffectThenStatus: true, Body: `{"error":"no such thing"}`}}, want: Healthy, sent: 1},
+		{name: "in conflict with itself", faults: []flysim.Fault{{Operation: update, Status: 409,
+			EffectThenStatus: true}}, want: Healthy, sent: 1},
+		{name: "refused after the effect, the first reading fails", faults: []flysim.Fault{
+			{Operation: update, Status: 422, EffectThenStatus: true, Body: `{"error":"no such thing"}`},
+			unreadable(1)}, want: Healthy, sent: 1},
+		{name: "refused after the effect, all readings fail for a while", faults: []flysim.Fault{
+			{Operation: update, Status: 422, EffectThenStatus: true, Body: `{"error":"no such thing"}`},
+			unreadable(settleReads)},
 			want: PutBack, code: gate.InvalidInput, says: "is unknown", sent: 2},
 
-		{name: "refused", faults: []flysim.Fault{{Operation: update, Status: 422, Body: `{"error":"no such thing"}`}}, want: Unchanged, code: gate.InvalidInput, says: "no such thing", sent: 1},
-		{name: "too many requests", faults: []flysim.Fault{{Operation: update, Status: 429}}, want: Unchanged, code: gate.RateLimited, sent: 1},
+		{name: "refused", faults: []flysim.Fault{{Operation: update, Status: 422,
+			Body: `{"error":"no such thing"}`}}, want: Unchanged, code: gate.InvalidInput, says: "no such thing", sent: 1},
+		{name: "too many requests", faults: []flysim.Fault{{Operation: update, Status: 429}}, want: Unchanged,
+			code: gate.RateLimited, sent: 1},
 
 		// Not known is not the same as unchanged.
-		{name: "lost before, all readings fail for a while", faults: []flysim.Fault{{Operation: update, Reset: flysim.ResetBefore}, unreadable(settleReads)},
+		{name: "lost before, all readings fail for a while", faults: []flysim.Fault{
+			{Operation: update, Reset: flysim.ResetBefore}, unreadable(settleReads)},
 			want: Unchanged, code: gate.PlatformError, says: "read back later, the Machine is unchanged", sent: 1},
-		{name: "refused, all readings fail for a while", faults: []flysim.Fault{{Operation: update, Status: 422, Body: `{"error":"no such thing"}`}, unreadable(settleReads)},
+		{name: "refused, all readings fail for a while", faults: []flysim.Fault{{Operation: update, Status: 422,
+			Body: `{"error":"no such thing"}`}, unreadable(settleReads)},
 			want: Unchanged, code: gate.InvalidInput, says: "read back later, the Machine is unchanged", sent: 1},
-		{name: "lost after the effect, all readings fail for a while", faults: []flysim.Fault{{Operation: update, Reset: flysim.ResetAfter}, unreadable(settleReads)},
+		{name: "lost after the effect, all readings fail for a while", faults: []flysim.Fault{
+			{Operation: update, Reset: flysim.ResetAfter}, unreadable(settleReads)},
 			want: PutBack, code: gate.PlatformError, says: "is unknown", sent: 2},
-		{name: "lost after the effect, no reading succeeds", faults: []flysim.Fault{{Operation: update, Reset: flysim.ResetAfter}, unreadable(2 * settleReads)},
+		{name: "lost after the effect, no reading succeeds", faults: []flysim.Fault{
+			{Operation: update, Reset: flysim.ResetAfter}, unreadable(2 * settleReads)},
 			want: Broken, code: gate.PlatformError, says: "is unknown", sent: 1},
 	}
 	for _, test := range tests {
@@ -131,15 +151,24 @@ func TestPutBackFails(t *testing.T) {
 		says  string
 		sent  int
 	}{
-		{"the earlier configuration does not start either", func(b *deployedApp, id string) { b.FailMachine(b.app, id, flysim.FailExit, flysim.FailExit) },
+		{"the earlier configuration does not start either", func(b *deployedApp, id string) {
+			b.FailMachine(b.app,
+				id, flysim.FailExit, flysim.FailExit)
+		},
 			"put back: its program ended with exit code 1", 2},
-		{"nor can it be launched", func(b *deployedApp, id string) { b.FailMachine(b.app, id, flysim.FailExit, flysim.FailLaunch) },
+		{"nor can it be launched", func(b *deployedApp, id string) {
+			b.FailMachine(b.app, id, flysim.FailExit,
+				flysim.FailLaunch)
+		},
 			"put back: ", 2},
-		{"the update is refused", after(flysim.Fault{Operation: "machine.update", Status: 422, Body: `{"error":"no capacity"}`}), "no capacity", 2},
-		{"the update is lost", after(flysim.Fault{Operation: "machine.update", Reset: flysim.ResetBefore, Times: 2}), "put back: the answer to a write was lost", 3},
+		{"the update is refused", after(flysim.Fault{Operation: "machine.update", Status: 422,
+			Body: `{"error":"no capacity"}`}), "no capacity", 2},
+		{"the update is lost", after(flysim.Fault{Operation: "machine.update", Reset: flysim.ResetBefore,
+			Times: 2}), "put back: the answer to a write was lost", 3},
 		{"it was destroyed", func(b *deployedApp, id string) {
 			b.FailMachine(b.app, id, flysim.FailExit)
-			b.Inject(flysim.Fault{Operation: "machine.update", Target: id, After: 1, Before: func(p *flysim.Platform) { p.DestroyMachine(b.app, id) }})
+			b.Inject(flysim.Fault{Operation: "machine.update", Target: id, After: 1,
+				Before: func(p *flysim.Platform) { p.DestroyMachine(b.app, id) }})
 		}, "put back:", 2},
 	}
 	for _, test := range tests {
@@ -182,7 +211,8 @@ func TestPutBackUnseen(t *testing.T) {
 // TestPutBackOnceMore: the earlier configuration is sent once more if it has not
 // arrived.
 func TestPutBackOnceMore(t *testing.T) {
-	for name, fault := range map[string]flysim.Fault{"lost": {Reset: flysim.ResetBefore}, "500": {Status: 500}, "429": {Status: 429}} {
+	for name, fault := range map[string]flysim.Fault{"lost": {Reset: flysim.ResetBefore}, "500": {Status: 500},
+		"429": {Status: 429}} {
 		bubble(t, name, func(t *testing.T) {
 			b := newDeployedApp(t, "shop-api", flysim.Options{})
 			changes := b.changes()
@@ -292,7 +322,8 @@ func TestDrift(t *testing.T) {
 		changes[0].After = b.inService(changes[0].After, "auto_stop_machines", `"stop"`)
 		report := b.run(changes)
 		b.states(report, Healthy, Healthy)
-		if got, want := report.Machines[0].Mismatch, []string{`services[0].auto_stop_machines: sent "stop", found nothing`}; !slices.Equal(got, want) {
+		if got, want := report.Machines[0].Mismatch,
+			[]string{`services[0].auto_stop_machines: sent "stop", found nothing`}; !slices.Equal(got, want) {
 			t.Errorf("got mismatch %q, want %q", got, want)
 		}
 		// "stop" came back as true, which means the same.
@@ -313,7 +344,8 @@ func TestDriftHidesValues(t *testing.T) {
 	}
 	got := mismatch(
 		parse(`{"env":{"A":"hunter2","B":"hunter3"},"image":"x","services":[{"autostop":"off"}]}`),
-		parse(`{"env":{"A":"changed2","NEW":"hunter4"},"image":"y","services":[{"autostop":false,"added":1}],"added":true}`), machine.Config{})
+		parse(`{"env":{"A":"changed2","NEW":"hunter4"},"image":"y","services":[{"autostop":false,"added":1}],"added":true}`),
+		machine.Config{})
 	want := []string{"env.A", "env.B", "image"}
 	var paths []string
 	for _, line := range got {

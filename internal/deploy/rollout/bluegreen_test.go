@@ -66,7 +66,8 @@ func (b *deployedApp) asBefore(changes []Change) {
 		want = append(want, c.Before.ID)
 		now := b.Machine(b.app, c.Before.ID)
 		if now.InstanceID != c.Before.InstanceID || now.State != c.Before.State || now.Cordoned != c.Before.Cordoned {
-			b.t.Errorf("Machine %s is at %s, %s, cordoned %t; was at %s, %s", now.ID, now.InstanceID, now.State, now.Cordoned, c.Before.InstanceID, c.Before.State)
+			b.t.Errorf("Machine %s is at %s, %s, cordoned %t; was at %s, %s", now.ID, now.InstanceID, now.State,
+				now.Cordoned, c.Before.InstanceID, c.Before.State)
 		}
 		if tag := now.Config.Label(machine.MetadataBlueGreenTag); tag != c.Before.Config.Label(machine.MetadataBlueGreenTag) {
 			b.t.Errorf("Machine %s has the tag %q", c.Before.ID, tag)
@@ -82,7 +83,8 @@ func (b *deployedApp) asBefore(changes []Change) {
 
 func TestBlueGreen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second, CheckDelay: 3 * time.Second, RateLimits: true})
+		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second,
+			CheckDelay: 3 * time.Second, RateLimits: true})
 		b.settle()
 		changes := b.changes()
 		b.watched()
@@ -94,7 +96,8 @@ func TestBlueGreen(t *testing.T) {
 		b.sequenceIs(report, "create", "green uncordon", "blue metadata.set", "blue cordon", "blue stop", "blue destroy")
 		for i, c := range changes {
 			green, blue := report.Machines[i], report.Machines[i+2]
-			if green.Role != RoleGreen || green.For != c.Before.ID || green.Err != nil || len(green.Mismatch) != 0 || green.Region != c.Before.Region ||
+			if green.Role != RoleGreen || green.For != c.Before.ID || green.Err != nil || len(green.Mismatch) != 0 ||
+				green.Region != c.Before.Region ||
 				!strings.Contains(green.Proof, "1 of 1") || blue.Role != RoleBlue || blue.ID != c.Before.ID || blue.Err != nil {
 				t.Errorf("got %+v, %+v", green, blue)
 			}
@@ -144,7 +147,8 @@ func TestBlueGreenTakesItsTime(t *testing.T) {
 // of what is going on, not of what is over.
 func TestBlueGreenIsHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newFleet(t, flysim.Options{StartDelay: 12 * time.Second, CheckDelay: 13 * time.Second}, fleetGroup{name: "api", running: 2, checks: true})
+		b := newFleet(t, flysim.Options{StartDelay: 12 * time.Second, CheckDelay: 13 * time.Second},
+			fleetGroup{name: "api", running: 2, checks: true})
 		w := b.with(BlueGreen, b.changes())
 		grant, last := b.grantFor(w), b.Clock().Now()
 		report := b.engine.Run(t.Context(), grant, w, func(p Phase) {
@@ -205,7 +209,10 @@ func TestBlueGreenFailsBeforeTheSwitch(t *testing.T) {
 			fault.After = 1
 			b.Inject(fault)
 		}, []State{Removed, Unchanged, NotStarted, NotStarted}, "create"},
-		{"somebody else deploys", func(b *deployedApp, w Work) { b.HoldLease(b.app, w.Updates[1].Before.ID, somebodyElse, time.Hour) },
+		{"somebody else deploys", func(b *deployedApp, w Work) {
+			b.HoldLease(b.app, w.Updates[1].Before.ID,
+				somebodyElse, time.Hour)
+		},
 			[]State{NotStarted, NotStarted, NotStarted, Unchanged}, somebodyElse + " holds it"},
 		{"a blue one has changed", func(b *deployedApp, w Work) {
 			b.SetMachineConfig(b.app, w.Updates[0].Before.ID, w.Updates[0].Before.Config)
@@ -335,8 +342,10 @@ func TestBlueGreenStandby(t *testing.T) {
 		}
 		got := b.Machine("legacy-api", standby)
 		env, err := got.Config.Env()
-		if want := `["` + main + `"]`; err != nil || string(got.Config.Raw("standbys")) != want || env[machine.EnvStandbyFor] != main || env["NEW"] != "1" || got.State == "started" {
-			t.Errorf("got standbys %s, for %s, state %s; want %s", got.Config.Raw("standbys"), env[machine.EnvStandbyFor], got.State, want)
+		if want := `["` + main + `"]`; err != nil || string(got.Config.Raw("standbys")) != want ||
+			env[machine.EnvStandbyFor] != main || env["NEW"] != "1" || got.State == "started" {
+			t.Errorf("got standbys %s, for %s, state %s; want %s", got.Config.Raw("standbys"),
+				env[machine.EnvStandbyFor], got.State, want)
 		}
 	})
 }
@@ -357,7 +366,10 @@ func TestBlueGreenChecks(t *testing.T) {
 			says  string
 		}{
 			{"volumes", func(c []Change) { c[1].After, _ = c[1].After.With("mounts", mounted) }, "mounts a volume"},
-			{"volumes before", func(c []Change) { c[1].Before.Config, _ = c[1].Before.Config.With("mounts", mounted) }, "mounts a volume"},
+			{"volumes before", func(c []Change) {
+				c[1].Before.Config, _ = c[1].Before.Config.With("mounts",
+					mounted)
+			}, "mounts a volume"},
 			{"no checks", func(c []Change) {
 				for i := range c {
 					c[i].After = b.inService(c[i].After, "checks", "[]")

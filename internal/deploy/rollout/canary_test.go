@@ -19,7 +19,8 @@ import (
 func (b *deployedApp) with(strategy Strategy, changes []Change) Work {
 	w := b.work(changes)
 	w.Strategy = strategy
-	w.Release = &fly.NewRelease{Definition: json.RawMessage(`{"app":"` + b.app + `"}`), Image: "registry.fly.io/x:1", Strategy: string(strategy)}
+	w.Release = &fly.NewRelease{Definition: json.RawMessage(`{"app":"` + b.app + `"}`),
+		Image: "registry.fly.io/x:1", Strategy: string(strategy)}
 	return w
 }
 
@@ -94,7 +95,8 @@ func (b *deployedApp) releaseIs(report Report, want fly.ReleaseStatus) {
 
 func TestCanary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second, CheckDelay: 3 * time.Second, RateLimits: true})
+		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second,
+			CheckDelay: 3 * time.Second, RateLimits: true})
 		b.settle()
 		changes := b.changes()
 		report := b.do(b.with(Canary, changes))
@@ -103,7 +105,8 @@ func TestCanary(t *testing.T) {
 		b.sequenceIs(report, "create", "canary destroy", " update")
 		b.releaseIs(report, fly.ReleaseComplete)
 		canary := report.Machines[0]
-		if canary.Role != RoleCanary || canary.Err != nil || !canary.Created || canary.Group != "app" || canary.Region != "iad" || !strings.Contains(canary.Proof, "1 of 1") {
+		if canary.Role != RoleCanary || canary.Err != nil || !canary.Created || canary.Group != "app" ||
+			canary.Region != "iad" || !strings.Contains(canary.Proof, "1 of 1") {
 			t.Errorf("got %+v", canary)
 		}
 
@@ -119,14 +122,17 @@ func TestCanary(t *testing.T) {
 				}
 			}
 		}
-		if asked.Config.Label(machine.MetadataCanary) != "true" || string(asked.Config.Raw("dns")) != `{"skip_registration":true}` || !asked.Unrouted {
-			t.Errorf("got metadata %s, dns %s, unrouted %t", asked.Config.Raw("metadata"), asked.Config.Raw("dns"), asked.Unrouted)
+		if asked.Config.Label(machine.MetadataCanary) != "true" ||
+			string(asked.Config.Raw("dns")) != `{"skip_registration":true}` || !asked.Unrouted {
+			t.Errorf("got metadata %s, dns %s, unrouted %t", asked.Config.Raw("metadata"), asked.Config.Raw("dns"),
+				asked.Unrouted)
 		}
 		if asked.Config.Label(machine.MetadataReleaseID) != report.Release.Release.ID {
 			t.Errorf("the canary has not the label of the release: %s", asked.Config.Raw("metadata"))
 		}
 		for _, c := range changes {
-			if got := b.MachineConfig("shop-api", c.Before.ID); got.Label(machine.MetadataCanary) != "" || got.Raw("dns") != nil {
+			if got := b.MachineConfig("shop-api", c.Before.ID); got.Label(machine.MetadataCanary) != "" ||
+				got.Raw("dns") != nil {
 				t.Errorf("Machine %s got what is the canary's", c.Before.ID)
 			}
 		}
@@ -143,10 +149,12 @@ func TestCanaryFails(t *testing.T) {
 		says  string
 	}{
 		{"its program ends", func(b *deployedApp) { b.spoilNew(0, flysim.FailExit) }, Removed, "ended with exit code 1"},
-		{"its program is out of memory again and again", func(b *deployedApp) { b.spoilNew(0, flysim.FailOOM) }, Removed, "lack of memory"},
+		{"its program is out of memory again and again", func(b *deployedApp) { b.spoilNew(0, flysim.FailOOM) },
+			Removed, "lack of memory"},
 		{"its checks never pass", func(b *deployedApp) { b.spoilNew(0, flysim.FailChecks) }, Removed, "did not pass"},
 		{"it cannot be launched", func(b *deployedApp) { b.spoilNew(0, flysim.FailLaunch) }, Removed, "failed to start"},
-		{"there is no room for it", func(b *deployedApp) { b.Inject(flysim.NoCapacity("machine.create")) }, Unchanged, "create"},
+		{"there is no room for it", func(b *deployedApp) { b.Inject(flysim.NoCapacity("machine.create")) },
+			Unchanged, "create"},
 		{"the lost answer to its creation", func(b *deployedApp) {
 			b.spoilNew(0, flysim.FailExit)
 			b.Inject(flysim.Fault{Operation: "machine.create", Reset: flysim.ResetAfter})
@@ -164,7 +172,8 @@ func TestCanaryFails(t *testing.T) {
 	for i, test := range tests {
 		onFailure := []OnFailure{PutAllBack, Stop, Continue}[i%3]
 		bubble(t, test.name+", "+string(onFailure), func(t *testing.T) {
-			b := newFleet(t, flysim.Options{CheckDelay: 3 * time.Second, CrashAfter: time.Second}, fleetGroup{name: "api", running: 2, checks: true})
+			b := newFleet(t, flysim.Options{CheckDelay: 3 * time.Second, CrashAfter: time.Second},
+				fleetGroup{name: "api", running: 2, checks: true})
 			changes := b.changes()
 			w := b.with(Canary, changes)
 			w.OnFailure = onFailure
@@ -274,7 +283,8 @@ func TestCanaryRefusesVolumes(t *testing.T) {
 		}
 		changes[1].After = mounted
 		err = b.with(Canary, changes).Check()
-		if fly.CodeOf(err) != gate.Precondition || !strings.Contains(err.Error(), "canary deployment strategy is not supported when using mounted volumes") {
+		if fly.CodeOf(err) != gate.Precondition ||
+			!strings.Contains(err.Error(), "canary deployment strategy is not supported when using mounted volumes") {
 			t.Errorf("got %v", err)
 		}
 		if err := b.with(Rolling, changes).Check(); err != nil {

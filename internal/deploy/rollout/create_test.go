@@ -24,18 +24,21 @@ func creating(t *testing.T, b *deployedApp) Work {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Creates = []Create{{Group: "work", Region: "fra", Config: config, Volume: &fly.NewVolume{Name: "data", Region: "fra", SizeGB: 3, Encrypted: true}}}
+	w.Creates = []Create{{Group: "work", Region: "fra", Config: config, Volume: &fly.NewVolume{Name: "data",
+		Region: "fra", SizeGB: 3, Encrypted: true}}}
 	return w
 }
 
 func newRelease() *fly.NewRelease {
-	return &fly.NewRelease{Definition: []byte(`{"app":"fleet","primary_region":"fra"}`), Image: "registry.fly.io/fleet:2", Strategy: "rolling"}
+	return &fly.NewRelease{Definition: []byte(`{"app":"fleet","primary_region":"fra"}`),
+		Image: "registry.fly.io/fleet:2", Strategy: "rolling"}
 }
 
 // TestCreate: a Machine with a new volume, and with one that was free.
 func TestCreate(t *testing.T) {
 	bubble(t, "a new volume", func(t *testing.T) {
-		b := newFleet(t, flysim.Options{StartDelay: time.Second, RateLimits: true}, fleetGroup{name: "api", running: 1, checks: true})
+		b := newFleet(t, flysim.Options{StartDelay: time.Second, RateLimits: true}, fleetGroup{name: "api",
+			running: 1, checks: true})
 		w := creating(t, b)
 		report := b.do(w)
 		b.counts(report, map[State]int{Healthy: 2})
@@ -47,7 +50,8 @@ func TestCreate(t *testing.T) {
 		}
 		want, err := withRelease(w.Creates[0].Config, report.Release.Release)
 		if err == nil {
-			want, err = want.With("mounts", []map[string]any{{"name": "data", "path": "/data", "size_gb": 3, "encrypted": true, "volume": made.Volume}})
+			want, err = want.With("mounts", []map[string]any{{"name": "data", "path": "/data", "size_gb": 3,
+				"encrypted": true, "volume": made.Volume}})
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -77,13 +81,19 @@ func TestCreateLost(t *testing.T) {
 		fault flysim.Fault
 		want  map[State]int
 	}{
-		"the Machine's":         {flysim.Fault{Operation: "machine.create", Reset: flysim.ResetAfter}, map[State]int{Healthy: 1}},
+		"the Machine's": {flysim.Fault{Operation: "machine.create", Reset: flysim.ResetAfter},
+			map[State]int{Healthy: 1}},
 		"the Machine's, broken": {flysim.Fault{Operation: "machine.create", Malformed: true}, map[State]int{Healthy: 1}},
-		"the volume's":          {flysim.Fault{Operation: "volume.create", Status: 504, EffectThenStatus: true}, map[State]int{Healthy: 1}},
-		"refused, and made":     {flysim.Fault{Operation: "machine.create", Status: 422, EffectThenStatus: true}, map[State]int{Healthy: 1}},
-		"the volume's, refused": {flysim.Fault{Operation: "volume.create", Status: 409, EffectThenStatus: true}, map[State]int{Healthy: 1}},
-		"before the Machine":    {flysim.Fault{Operation: "machine.create", Reset: flysim.ResetBefore}, map[State]int{Broken: 1}},
-		"before the volume":     {flysim.Fault{Operation: "volume.create", Reset: flysim.ResetBefore}, map[State]int{Unchanged: 1}},
+		"the volume's": {flysim.Fault{Operation: "volume.create", Status: 504, EffectThenStatus: true},
+			map[State]int{Healthy: 1}},
+		"refused, and made": {flysim.Fault{Operation: "machine.create", Status: 422, EffectThenStatus: true},
+			map[State]int{Healthy: 1}},
+		"the volume's, refused": {flysim.Fault{Operation: "volume.create", Status: 409, EffectThenStatus: true},
+			map[State]int{Healthy: 1}},
+		"before the Machine": {flysim.Fault{Operation: "machine.create", Reset: flysim.ResetBefore},
+			map[State]int{Broken: 1}},
+		"before the volume": {flysim.Fault{Operation: "volume.create", Reset: flysim.ResetBefore},
+			map[State]int{Unchanged: 1}},
 	} {
 		bubble(t, name, func(t *testing.T) {
 			b := newFleet(t, flysim.Options{MachineLag: 4, RateLimits: true})
@@ -119,7 +129,8 @@ func TestCreateLate(t *testing.T) {
 		bubble(t, name, func(t *testing.T) {
 			b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 1, checks: true})
 			w := creating(t, b)
-			config, err := withLabels(fleetGroup{name: test.group, worker: true}.config(t), map[string]string{machine.MetadataPlatformVersion: test.version})
+			config, err := withLabels(fleetGroup{name: test.group, worker: true}.config(t),
+				map[string]string{machine.MetadataPlatformVersion: test.version})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -170,11 +181,13 @@ func TestCreateFails(t *testing.T) {
 			t.Errorf("the release is %s", report.Release.Status)
 		}
 	})
-	for name, lost := range map[string]bool{"it crashes": false, "it crashes, and the answer to its creation was lost": true} {
+	for name, lost := range map[string]bool{"it crashes": false,
+		"it crashes, and the answer to its creation was lost": true} {
 		bubble(t, name, func(t *testing.T) {
 			b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 1})
 			w := creating(t, b)
-			broken, err := w.Creates[0].Config.With("services", []map[string]any{{"protocol": "tcp", "internal_port": 1, "checks": []map[string]any{{"type": "tcp"}}}})
+			broken, err := w.Creates[0].Config.With("services",
+				[]map[string]any{{"protocol": "tcp", "internal_port": 1, "checks": []map[string]any{{"type": "tcp"}}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -192,7 +205,8 @@ func TestCreateFails(t *testing.T) {
 			if ids := b.MachineIDs(fleet); len(ids) != 1 {
 				t.Errorf("there are Machines %q", ids)
 			}
-			if volumes := b.Volumes(fleet); len(volumes) != 1 || volumes[0].Machine != "" || report.Machines[0].Volume != volumes[0].ID {
+			if volumes := b.Volumes(fleet); len(volumes) != 1 || volumes[0].Machine != "" ||
+				report.Machines[0].Volume != volumes[0].ID {
 				t.Errorf("got volumes %+v", volumes)
 			}
 		})
@@ -215,7 +229,8 @@ func TestRelease(t *testing.T) {
 		if report.Release == nil || report.Release.Status != want || report.Release.Err != nil {
 			t.Fatalf("got %+v, want %s", report.Release, want)
 		}
-		if have := b.Releases(fleet); len(have) != 1 || have[0].Status != string(want) || have[0].ID != report.Release.Release.ID {
+		if have := b.Releases(fleet); len(have) != 1 || have[0].Status != string(want) ||
+			have[0].ID != report.Release.Release.ID {
 			t.Errorf("the platform has %+v, want %s", have, want)
 		}
 	}
@@ -230,12 +245,14 @@ func TestRelease(t *testing.T) {
 		report := b.do(w)
 		status(t, b, report, fly.ReleaseComplete)
 		calls := b.Calls()
-		if first, last := calls[0].Operation, calls[len(calls)-1].Operation; first != "release.create" || last != "release.update" {
+		if first, last := calls[0].Operation, calls[len(calls)-1].Operation; first != "release.create" ||
+			last != "release.update" {
 			t.Errorf("the first call is %s, the last %s", first, last)
 		}
 		for _, c := range w.Updates {
 			metadata, err := b.MachineConfig(fleet, c.Before.ID).Metadata()
-			if err != nil || metadata[machine.MetadataReleaseID] != report.Release.Release.ID || metadata[machine.MetadataReleaseVersion] != "1" {
+			if err != nil || metadata[machine.MetadataReleaseID] != report.Release.Release.ID ||
+				metadata[machine.MetadataReleaseVersion] != "1" {
 				t.Errorf("got %v, %v", metadata, err)
 			}
 		}
@@ -306,7 +323,8 @@ func TestRelease(t *testing.T) {
 		b, w := begin(t)
 		other := *w.Release
 		other.Image = "registry.fly.io/fleet:7"
-		grant := b.grantFor(Work{App: fleet, Strategy: Rolling, OnFailure: Stop, StartWithin: 1, HealthyWithin: 1, Release: &other})
+		grant := b.grantFor(Work{App: fleet, Strategy: Rolling, OnFailure: Stop, StartWithin: 1, HealthyWithin: 1,
+			Release: &other})
 		if _, err := b.client.CreateRelease(t.Context(), grant, fleet, other); err != nil {
 			t.Fatal(err)
 		}

@@ -29,11 +29,13 @@ func TestBlueGreenIsUndone(t *testing.T) {
 		{"it cannot be cordoned", refuse("machine.cordon", 0), "cordon", PutBack},
 		{"it cannot be stopped", refuse("machine.stop", 1), "stop", PutBack},
 		{"it cannot be destroyed", refuse("machine.destroy", 0), "destroy", PutBack},
-		{"the answer is lost, and nothing done", flysim.Fault{Operation: "machine.cordon", Reset: flysim.ResetBefore, Times: 4}, "cordon", PutBack},
+		{"the answer is lost, and nothing done", flysim.Fault{Operation: "machine.cordon",
+			Reset: flysim.ResetBefore, Times: 4}, "cordon", PutBack},
 	}
 	for _, test := range tests {
 		bubble(t, test.name, func(t *testing.T) {
-			b := newFleet(t, flysim.Options{StartDelay: 2 * time.Second, CheckDelay: 3 * time.Second}, fleetGroup{name: "api", running: 2, checks: true})
+			b := newFleet(t, flysim.Options{StartDelay: 2 * time.Second, CheckDelay: 3 * time.Second},
+				fleetGroup{name: "api", running: 2, checks: true})
 			changes := b.changes()
 			b.Inject(test.fault)
 			b.watched()
@@ -66,7 +68,8 @@ func TestBlueGreenLeft(t *testing.T) {
 		b.truth(report)
 		b.releaseIs(report, fly.ReleaseFailed)
 		for _, m := range report.Machines[2:] {
-			if m.Err == nil || !strings.Contains(m.Err.Error(), "beside the new Machines: marked as safe to destroy, cordoned, stopped") {
+			if m.Err == nil ||
+				!strings.Contains(m.Err.Error(), "beside the new Machines: marked as safe to destroy, cordoned, stopped") {
 				t.Errorf("got %v", m.Err)
 			}
 		}
@@ -92,7 +95,8 @@ func TestBlueGreenLeftAlone(t *testing.T) {
 		}
 		for _, m := range report.Machines[2:] {
 			marked := b.MachineConfig(b.app, m.ID).Label(machine.MetadataBlueGreenTag) == machine.SafeToDestroy
-			if marked != (m.State == Broken) || !marked && m.State != Unchanged || m.Err == nil || marked != strings.Contains(m.Err.Error(), "marked as safe to destroy") {
+			if marked != (m.State == Broken) || !marked && m.State != Unchanged || m.Err == nil ||
+				marked != strings.Contains(m.Err.Error(), "marked as safe to destroy") {
 				t.Errorf("marked %t: got %s, %v", marked, m.State, m.Err)
 			}
 		}
@@ -160,7 +164,8 @@ func TestBlueGreenCannotBeUndone(t *testing.T) {
 // sent once more.
 func TestBlueGreenStumbles(t *testing.T) {
 	// The second fault is for the first try with the other Machine.
-	for operation, after := range map[string]int{"machine.uncordon": 0, "machine.metadata.set": 0, "machine.cordon": 0, "machine.stop": 0, "machine.destroy": 1} {
+	for operation, after := range map[string]int{"machine.uncordon": 0, "machine.metadata.set": 0,
+		"machine.cordon": 0, "machine.stop": 0, "machine.destroy": 1} {
 		bubble(t, operation, func(t *testing.T) {
 			b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 			b.Inject(flysim.Fault{Operation: operation, Status: 503})
@@ -177,7 +182,8 @@ func TestBlueGreenStumbles(t *testing.T) {
 // TestBlueGreenAnswersLost: every lost answer is settled by reading, and nothing
 // is done twice.
 func TestBlueGreenAnswersLost(t *testing.T) {
-	for _, operation := range []string{"machine.create", "machine.uncordon", "machine.metadata.set", "machine.cordon", "machine.stop", "machine.destroy"} {
+	for _, operation := range []string{"machine.create", "machine.uncordon", "machine.metadata.set",
+		"machine.cordon", "machine.stop", "machine.destroy"} {
 		bubble(t, operation, func(t *testing.T) {
 			b := newFleet(t, flysim.Options{MachineLag: 1}, fleetGroup{name: "api", running: 2, checks: true})
 			b.Inject(flysim.Fault{Operation: operation, Reset: flysim.ResetAfter, Times: 2})
@@ -252,7 +258,8 @@ func TestBlueGreenUndoTakesItsTime(t *testing.T) {
 				first[step] = c.Time
 			}
 		}
-		for _, gap := range [][2]string{{"blue machine.uncordon", "green machine.cordon"}, {"green machine.cordon", "green machine.destroy"}} {
+		for _, gap := range [][2]string{{"blue machine.uncordon", "green machine.cordon"},
+			{"green machine.cordon", "green machine.destroy"}} {
 			if got := first[gap[1]].Sub(last[gap[0]]); got < proxyTime {
 				t.Errorf("%v between %s and %s, want %v", got, gap[0], gap[1], proxyTime)
 			}

@@ -53,7 +53,8 @@ func TestCrashLoop(t *testing.T) {
 				}
 			}
 			first, second := w.member("api", 0).Before.ID, w.member("api", 1).Before.ID
-			if got, want := strings.Join(updated, " "), strings.Join([]string{first, second, third, third, second, first}, " "); got != want {
+			if got, want := strings.Join(updated, " "), strings.Join([]string{first, second, third, third, second,
+				first}, " "); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		})
@@ -91,7 +92,8 @@ func TestOnFailure(t *testing.T) {
 // since is left alone and named.
 func TestPutBackOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 1, stopped: 2, checks: true}, fleetGroup{name: "web", running: 3, checks: true})
+		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 1, stopped: 2, checks: true},
+			fleetGroup{name: "web", running: 3, checks: true})
 		w := b.upgrade()
 		w.Wake = true
 		last := w.member("web", 2).Before.ID
@@ -101,12 +103,14 @@ func TestPutBackOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.FailMachine(fleet, last, flysim.FailChecks)
-		b.Inject(flysim.Fault{Operation: "machine.update", Target: last, Before: func(p *flysim.Platform) { p.SetMachineConfig(fleet, theirs.Before.ID, config) }})
+		b.Inject(flysim.Fault{Operation: "machine.update", Target: last,
+			Before: func(p *flysim.Platform) { p.SetMachineConfig(fleet, theirs.Before.ID, config) }})
 		report := b.do(w)
 		b.counts(report, map[State]int{PutBack: 5, Broken: 1})
 		b.failed(report, last, "", "did not pass")
 		for _, m := range report.Machines {
-			if m.ID == theirs.Before.ID && (m.State != Broken || m.Err == nil || !strings.Contains(m.Err.Error(), "another client")) {
+			if m.ID == theirs.Before.ID && (m.State != Broken || m.Err == nil ||
+				!strings.Contains(m.Err.Error(), "another client")) {
 				t.Errorf("got %+v", m)
 			}
 		}
@@ -172,13 +176,15 @@ func TestInvented(t *testing.T) {
 // or stopped again; a standby never is.
 func TestWake(t *testing.T) {
 	bubble(t, "autostop", func(t *testing.T) {
-		b := newFleet(t, flysim.Options{StartDelay: time.Second}, fleetGroup{name: "api", stopped: 3, checks: true, autostop: true})
+		b := newFleet(t, flysim.Options{StartDelay: time.Second}, fleetGroup{name: "api", stopped: 3,
+			checks: true, autostop: true})
 		w := b.upgrade()
 		w.Wake = true
 		report := b.do(w)
 		b.counts(report, map[State]int{Healthy: 3})
 		for _, m := range report.Machines {
-			if truth := b.Machine(fleet, m.ID); truth.State != "started" || !m.Woken || m.Stopped || m.Launched || m.Proof == "" {
+			if truth := b.Machine(fleet, m.ID); truth.State != "started" || !m.Woken || m.Stopped || m.Launched ||
+				m.Proof == "" {
 				t.Errorf("Machine %s is %s: %+v", m.ID, truth.State, m)
 			}
 		}
@@ -224,7 +230,8 @@ func TestWake(t *testing.T) {
 		}
 	})
 	bubble(t, "stopped since the plan", func(t *testing.T) {
-		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 1, checks: true, autostop: true}, fleetGroup{name: "work", running: 1, worker: true})
+		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 1, checks: true, autostop: true},
+			fleetGroup{name: "work", running: 1, worker: true})
 		w := b.upgrade()
 		w.Wake = true
 		for _, c := range w.Updates {

@@ -52,7 +52,8 @@ func TestLeaseStumbles(t *testing.T) {
 		changes := b.changes()
 		id := changes[0].Before.ID
 		b.FailMachine(b.app, id, flysim.FailChecks)
-		b.Inject(flysim.Fault{Operation: "lease.acquire", Target: id, After: 1, Before: func(p *flysim.Platform) { p.HoldLease(b.app, id, other, time.Hour) }})
+		b.Inject(flysim.Fault{Operation: "lease.acquire", Target: id, After: 1,
+			Before: func(p *flysim.Platform) { p.HoldLease(b.app, id, other, time.Hour) }})
 		report := b.run(changes)
 		b.states(report, Broken, NotStarted)
 		b.failed(report, id, gate.Busy, "did not pass", "put back", other)
@@ -84,7 +85,8 @@ func TestLeaseAnswerLost(t *testing.T) {
 			b.Inject(fault)
 			report := b.run(changes)
 			b.states(report, Healthy)
-			if lost := name != "before" && name != "429"; lost && report.Took < leaseTTL-time.Second || !lost && report.Took > 15*time.Second {
+			if lost := name != "before" && name != "429"; lost && report.Took < leaseTTL-time.Second || !lost &&
+				report.Took > 15*time.Second {
 				t.Errorf("it took %v", report.Took)
 			}
 			b.released(id)

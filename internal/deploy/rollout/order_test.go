@@ -46,7 +46,8 @@ func TestOrder(t *testing.T) {
 		var b strings.Builder
 		for _, stage := range stages {
 			for _, p := range stage {
-				fmt.Fprintf(&b, "[%s running=%t create=%t alone=%t %q %d]", p.Group, p.Running, p.Create, p.Alone, p.Machines, p.Width)
+				fmt.Fprintf(&b, "[%s running=%t create=%t alone=%t %q %d]", p.Group, p.Running, p.Create, p.Alone,
+					p.Machines, p.Width)
 			}
 			b.WriteString("\n")
 		}
@@ -101,14 +102,16 @@ func TestRolling(t *testing.T) {
 		if n := widestOverlap(cold); n != 4 { // but for the first, all of them
 			t.Errorf("web: %d stopped ones at once", n)
 		}
-		for name, lane := range map[string][]span{"api": only(spans, "api"), "web": warm, "web, stopped": cold, "work": only(spans, "work")} {
+		for name, lane := range map[string][]span{"api": only(spans, "api"), "web": warm, "web, stopped": cold,
+			"work": only(spans, "work")} {
 			for _, later := range lane[1:] {
 				if later.begin < lane[0].end {
 					t.Errorf("%s: Machine %s began before the first was proved", name, later.id)
 				}
 			}
 		}
-		if only(spans, "api")[0].begin > only(spans, "work")[0].end || only(spans, "work")[0].begin > only(spans, "api")[0].end {
+		if only(spans, "api")[0].begin > only(spans, "work")[0].end || only(spans, "work")[0].begin > only(spans,
+			"api")[0].end {
 			t.Error("the groups did not go side by side")
 		}
 		for _, c := range b.Calls() {
@@ -129,7 +132,8 @@ func TestRolling(t *testing.T) {
 // TestImmediate: all are updated, eight at once, before any is proved.
 func TestImmediate(t *testing.T) {
 	bubble(t, "healthy", func(t *testing.T) {
-		b := newFleet(t, flysim.Options{StartDelay: 3 * time.Second}, fleetGroup{name: "api", running: 20, stopped: 2, checks: true, autostop: true})
+		b := newFleet(t, flysim.Options{StartDelay: 3 * time.Second}, fleetGroup{name: "api", running: 20,
+			stopped: 2, checks: true, autostop: true})
 		for i := range 20 { // an update takes its time
 			b.Inject(flysim.Fault{Operation: "machine.update", Target: b.MachineIDs(fleet)[i], Delay: time.Second})
 		}

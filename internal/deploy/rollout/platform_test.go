@@ -86,7 +86,8 @@ func (b *deployedApp) newClient(through http.RoundTripper) *fly.Client {
 // invent gives a Machine fields that no program knows, at several levels.
 func (b *deployedApp) invent(id string) {
 	b.t.Helper()
-	config, err := b.MachineConfig(b.app, id).With("invented", json.RawMessage(`{"deep":[1,2.50,{"x":null}],"big":12345678901234567890}`))
+	config, err := b.MachineConfig(b.app, id).With("invented",
+		json.RawMessage(`{"deep":[1,2.50,{"x":null}],"big":12345678901234567890}`))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -304,7 +305,8 @@ func (b *deployedApp) unchanged(c Change) {
 	b.t.Helper()
 	now := b.Machine(b.app, c.Before.ID)
 	if now.InstanceID != c.Before.InstanceID || now.State != c.Before.State {
-		b.t.Errorf("Machine %s is at %s, %s; was at %s, %s", now.ID, now.InstanceID, now.State, c.Before.InstanceID, c.Before.State)
+		b.t.Errorf("Machine %s is at %s, %s; was at %s, %s", now.ID, now.InstanceID, now.State,
+			c.Before.InstanceID, c.Before.State)
 	}
 	b.has(c.Before.ID, c.Before.Config)
 }

@@ -60,7 +60,8 @@ func TestSomebodyElse(t *testing.T) {
 		changes := b.changes()
 		first, second := changes[0].Before.ID, changes[1].Before.ID
 		theirs := b.inService(changes[1].Before.Config, "theirs", "true")
-		b.Inject(flysim.Fault{Operation: "lease.release", Target: first, Before: func(p *flysim.Platform) { p.SetMachineConfig(b.app, second, theirs) }})
+		b.Inject(flysim.Fault{Operation: "lease.release", Target: first,
+			Before: func(p *flysim.Platform) { p.SetMachineConfig(b.app, second, theirs) }})
 		report := b.run(changes)
 		b.states(report, PutBack, Unchanged)
 		b.failed(report, second, gate.Stale)
@@ -73,7 +74,8 @@ func TestSomebodyElse(t *testing.T) {
 		changes := b.changes()
 		id := changes[0].Before.ID
 		theirs := b.inService(changes[0].Before.Config, "theirs", "true")
-		b.Inject(flysim.Fault{Operation: "machine.update", Target: id, Before: func(p *flysim.Platform) { p.SetMachineConfig(b.app, id, theirs) }})
+		b.Inject(flysim.Fault{Operation: "machine.update", Target: id,
+			Before: func(p *flysim.Platform) { p.SetMachineConfig(b.app, id, theirs) }})
 		report := b.run(changes)
 		b.states(report, Unchanged, NotStarted)
 		b.failed(report, id, gate.Stale, "update")
@@ -85,7 +87,8 @@ func TestSomebodyElse(t *testing.T) {
 		changes := b.changes()
 		id := changes[0].Before.ID
 		theirs := b.inService(changes[0].Before.Config, "theirs", "true")
-		b.Inject(flysim.Fault{Operation: "machine.update", Target: id, Before: func(p *flysim.Platform) { p.SetMachineConfig(b.app, id, theirs) }})
+		b.Inject(flysim.Fault{Operation: "machine.update", Target: id,
+			Before: func(p *flysim.Platform) { p.SetMachineConfig(b.app, id, theirs) }})
 		b.Inject(flysim.Fault{Operation: "machine.get", Target: id, After: 1, Times: 4 * settleReads, Status: 503})
 		report := b.run(changes)
 		b.states(report, Unchanged, NotStarted)
@@ -136,7 +139,8 @@ func TestWithoutAGrant(t *testing.T) {
 			if out, _ := report.Failed(); !errors.Is(out.Err, gate.ErrNotGranted) {
 				t.Errorf("%s: got %v", name, out.Err)
 			}
-			if got, want := b.operations(id), []string{"lease.acquire", "machine.get", "lease.release"}; !slices.Equal(got, want) {
+			if got, want := b.operations(id), []string{"lease.acquire", "machine.get",
+				"lease.release"}; !slices.Equal(got, want) {
 				t.Errorf("%s: got calls %q, want %q", name, got, want)
 			}
 			b.unchanged(changes[0])
@@ -191,7 +195,8 @@ func TestCancelled(t *testing.T) {
 		b.untouched(changes[0])
 		b.untouched(changes[1])
 	})
-	for _, at := range []string{"taking the lease", "updating", "waiting for it to start", "waiting for its health checks"} {
+	for _, at := range []string{"taking the lease", "updating", "waiting for it to start",
+		"waiting for its health checks"} {
 		bubble(t, at, func(t *testing.T) {
 			b := newDeployedApp(t, "shop-api", flysim.Options{CheckDelay: time.Minute})
 			b.settle()

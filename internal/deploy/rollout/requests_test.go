@@ -26,9 +26,11 @@ func TestRequests(t *testing.T) {
 		{"stopped", fleetGroup{stopped: 3, checks: true}, false,
 			"lease.acquire machine.get machine.update machine.get lease.release"},
 		{"stopped, woken, left to autostop", fleetGroup{stopped: 3, checks: true, autostop: true}, true,
-			"lease.acquire machine.get machine.update machine.start machine.wait machine.wait machine.get machine.ps lease.release"},
+			"lease.acquire machine.get machine.update machine.start machine.wait machine.wait machine.get machine.ps " +
+				"lease.release"},
 		{"stopped, woken, stopped again", fleetGroup{stopped: 3, checks: true}, true,
-			"lease.acquire machine.get machine.update machine.start machine.wait machine.wait machine.get machine.ps machine.stop machine.wait lease.release"},
+			"lease.acquire machine.get machine.update machine.start machine.wait machine.wait machine.get machine.ps " +
+				"machine.stop machine.wait lease.release"},
 	}
 	for _, test := range tests {
 		bubble(t, test.name, func(t *testing.T) {

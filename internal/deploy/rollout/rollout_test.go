@@ -17,7 +17,8 @@ import (
 // that take their time.
 func TestOneAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second, CheckDelay: 3 * time.Second, RateLimits: true})
+		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second,
+			CheckDelay: 3 * time.Second, RateLimits: true})
 		b.settle()
 		changes := b.changes()
 		report := b.run(changes)
@@ -37,7 +38,8 @@ func TestOneAtATime(t *testing.T) {
 		}
 		var want []string
 		for i, c := range changes {
-			operations := []string{"lease.acquire", "machine.get", "machine.update", "machine.wait", "machine.get", "machine.ps", "lease.release"}
+			operations := []string{"lease.acquire", "machine.get", "machine.update", "machine.wait", "machine.get",
+				"machine.ps", "lease.release"}
 			if i > 0 {
 				operations = slices.Delete(operations, 5, 6) // the sockets of one Machine are enough
 			}
@@ -67,7 +69,8 @@ func TestOneAtATime(t *testing.T) {
 			b.released(id)
 		}
 
-		doing := []string{"taking the lease", "updating", "waiting for it to start", "watching that it stays up", "looking at its listening sockets"}
+		doing := []string{"taking the lease", "updating", "waiting for it to start", "watching that it stays up",
+			"looking at its listening sockets"}
 		var phases []Phase
 		for i, c := range changes {
 			for _, d := range doing[:5-i] {
@@ -125,13 +128,26 @@ func TestPutBack(t *testing.T) {
 	}{
 		{name: "checks never pass", spoil: func(b *deployedApp, id string) { b.FailMachine(b.app, id, flysim.FailChecks) },
 			says: `its health checks did not pass within 1m15s: "servicecheck-00-http-8080" is "critical"`},
-		{name: "the program listens elsewhere", spoil: func(b *deployedApp, id string) { b.SetListen(b.app, id, []string{"127.0.0.1:8080"}) },
-			says: `is "critical"; port 8080 is bound to 127.0.0.1:8080, which Fly Proxy cannot reach: bind it to 0.0.0.0 or [::]`},
-		{name: "the program listens nowhere", spoil: func(b *deployedApp, id string) { b.SetListen(b.app, id, []string{"0.0.0.0:9"}) },
+		{name: "the program listens elsewhere", spoil: func(b *deployedApp, id string) {
+			b.SetListen(b.app, id,
+				[]string{"127.0.0.1:8080"})
+		},
+			says: `is "critical"; port 8080 is bound to 127.0.0.1:8080, which Fly Proxy cannot reach: bind it to ` +
+				`0.0.0.0 or [::]`},
+		{name: "the program listens nowhere", spoil: func(b *deployedApp, id string) {
+			b.SetListen(b.app, id,
+				[]string{"0.0.0.0:9"})
+		},
 			says: `is "critical"; nothing listens on port 8080`},
-		{name: "the program ends at once", spoil: func(b *deployedApp, id string) { b.FailMachine(b.app, id, flysim.FailExit) },
+		{name: "the program ends at once", spoil: func(b *deployedApp, id string) {
+			b.FailMachine(b.app, id,
+				flysim.FailExit)
+		},
 			says: "its program ended with exit code 1"},
-		{name: "the Machine cannot be launched", spoil: func(b *deployedApp, id string) { b.FailMachine(b.app, id, flysim.FailLaunch) },
+		{name: "the Machine cannot be launched", spoil: func(b *deployedApp, id string) {
+			b.FailMachine(b.app, id,
+				flysim.FailLaunch)
+		},
 			says: "the Machine failed to start"},
 		{name: "the program ends while its checks are awaited", delay: time.Minute, spoil: func(b *deployedApp, id string) {
 			b.Inject(flysim.Fault{Operation: "machine.get", Target: id, After: 3, Before: func(p *flysim.Platform) {
@@ -144,7 +160,8 @@ func TestPutBack(t *testing.T) {
 			b.Inject(flysim.Fault{Operation: "machine.get", Target: id}) // under the lease
 			b.Inject(flysim.Fault{Operation: "machine.wait", Target: id, Status: 408, Times: -1, Delay: waitStep})
 			b.Inject(flysim.Fault{Operation: "machine.get", Target: id, Status: 503, Times: -1})
-			b.Inject(flysim.Fault{Operation: "machine.update", Target: id, After: 1, Before: func(p *flysim.Platform) { p.ClearFaults() }})
+			b.Inject(flysim.Fault{Operation: "machine.update", Target: id, After: 1,
+				Before: func(p *flysim.Platform) { p.ClearFaults() }})
 		}, says: "it did not start"},
 	}
 	for _, test := range tests {
@@ -168,7 +185,8 @@ func TestPutBack(t *testing.T) {
 				t.Errorf("it is %s at %s", truth.State, truth.InstanceID)
 			}
 			sent := b.sentUpdates(first)
-			if len(sent) != 2 || sent[0].CurrentVersion != changes[0].Before.InstanceID || sent[1].CurrentVersion == sent[0].CurrentVersion {
+			if len(sent) != 2 || sent[0].CurrentVersion != changes[0].Before.InstanceID ||
+				sent[1].CurrentVersion == sent[0].CurrentVersion {
 				t.Fatalf("got updates %+v", sent)
 			}
 			if sent[0].SkipLaunch || sent[1].SkipLaunch {
@@ -183,7 +201,8 @@ func TestPutBack(t *testing.T) {
 			if out := report.Machines[1]; out.ID != changes[1].Before.ID || out.Group != "app" || out.Err != nil {
 				t.Errorf("got %+v", out)
 			}
-			if last := b.phases[len(b.phases)-1]; last.Machine != first || last.Doing != "waiting for it to start with the earlier configuration" {
+			if last := b.phases[len(b.phases)-1]; last.Machine != first ||
+				last.Doing != "waiting for it to start with the earlier configuration" {
 				t.Errorf("the last phase is %+v", last)
 			}
 		})
@@ -246,13 +265,15 @@ func TestStoppedMachine(t *testing.T) {
 		}
 		truth := b.Machine(b.app, stopped.ID)
 		config := b.MachineConfig(b.app, stopped.ID)
-		if truth.State != "stopped" || machine.Equal(config, stopped.Config) || !machine.Equal(config, changes[1].After.WithoutFlyctlVersion()) {
+		if truth.State != "stopped" || machine.Equal(config, stopped.Config) ||
+			!machine.Equal(config, changes[1].After.WithoutFlyctlVersion()) {
 			t.Errorf("it is %s: %v", truth.State, machine.Diff(config, changes[1].After.WithoutFlyctlVersion()))
 		}
 		if got := starts(truth); got != started {
 			t.Errorf("it was started: %q", truth.Events)
 		}
-		if got, want := b.operations(stopped.ID), []string{"lease.acquire", "machine.get", "machine.update", "machine.get", "lease.release"}; !slices.Equal(got, want) {
+		if got, want := b.operations(stopped.ID), []string{"lease.acquire", "machine.get", "machine.update",
+			"machine.get", "lease.release"}; !slices.Equal(got, want) {
 			t.Errorf("got calls %q, want %q", got, want)
 		}
 		if sent := b.sentUpdates(stopped.ID); len(sent) != 1 || !sent[0].SkipLaunch {
@@ -293,7 +314,8 @@ func TestWokenMachine(t *testing.T) {
 		b.settle()
 		changes := b.changes()
 		id := changes[0].Before.ID
-		b.Inject(flysim.Fault{Operation: "lease.acquire", Target: id, Before: func(p *flysim.Platform) { p.StopMachine(b.app, id) }})
+		b.Inject(flysim.Fault{Operation: "lease.acquire", Target: id,
+			Before: func(p *flysim.Platform) { p.StopMachine(b.app, id) }})
 		report := b.run(changes)
 		b.states(report, Unproven, Unproven)
 		if m := b.Machine(b.app, id); m.State != "stopped" || report.Machines[0].Launched {
@@ -317,7 +339,8 @@ func TestRecord(t *testing.T) {
 			}
 		}})
 		b.run(changes)
-		if want := []string{changes[0].Before.ID + " healthy", second + " unchanged", changes[0].Before.ID + " put_back"}; !slices.Equal(told, want) {
+		if want := []string{changes[0].Before.ID + " healthy", second + " unchanged", changes[0].Before.ID +
+			" put_back"}; !slices.Equal(told, want) {
 			t.Errorf("got %q, want %q", told, want)
 		}
 	})

@@ -31,17 +31,22 @@ func TestSteps(t *testing.T) {
 			change("a1", "started", config, after), change("a2", "stopped", config, after),
 			change("a3", "stopped", after, fixed), change("a4", "started", after, after),
 		},
-		Creates: []Create{{Group: "work", Region: "fra", Config: config, Volume: &fly.NewVolume{Name: "data", Region: "fra", SizeGB: 1, Encrypted: true}}},
+		Creates: []Create{{Group: "work", Region: "fra", Config: config, Volume: &fly.NewVolume{Name: "data",
+			Region: "fra", SizeGB: 1, Encrypted: true}}},
 	}
 	created := fly.NewMachine{Config: config, Region: "fra"}.Target()
 	target := func(id string, config machine.Config) string { return fly.UpdateTarget(id, config) }
 	want := []string{
 		"create_release " + release.Target(),
-		"create_volume data@fra:1GB", "create_machine " + created, "lease_machine " + created, "destroy_machine " + created, "destroy_machine " + created,
-		"lease_machine a1", "update_machine " + target("a1", after), "lease_machine a1", "put_back_machine " + target("a1", config), "put_back_machine " + target("a1", config),
+		"create_volume data@fra:1GB", "create_machine " + created, "lease_machine " + created,
+		"destroy_machine " + created, "destroy_machine " + created,
+		"lease_machine a1", "update_machine " + target("a1", after), "lease_machine a1", "put_back_machine " +
+			target("a1", config), "put_back_machine " + target("a1", config),
 		"lease_machine a4",
-		"lease_machine a2", "update_machine " + target("a2", after), "start_machine a2", "lease_machine a2", "put_back_machine " + target("a2", config), "put_back_machine " + target("a2", config),
-		"lease_machine a3", "update_machine " + target("a3", fixed), "start_machine a3", "stop_machine a3", "lease_machine a3", "put_back_machine " + target("a3", after), "put_back_machine " + target("a3", after),
+		"lease_machine a2", "update_machine " + target("a2", after), "start_machine a2", "lease_machine a2",
+		"put_back_machine " + target("a2", config), "put_back_machine " + target("a2", config),
+		"lease_machine a3", "update_machine " + target("a3", fixed), "start_machine a3", "stop_machine a3",
+		"lease_machine a3", "put_back_machine " + target("a3", after), "put_back_machine " + target("a3", after),
 	}
 	for _, status := range []string{"running", "complete", "failed", "interrupted"} {
 		for range closeTries {
@@ -78,21 +83,26 @@ func TestCheck(t *testing.T) {
 		change func(*Work)
 		want   gate.Code
 	}{
-		"good":                     {func(*Work) {}, ""},
-		"no strategy":              {func(w *Work) { w.Strategy = "" }, gate.InvalidInput},
-		"no rule for failures":     {func(w *Work) { w.OnFailure = "hope" }, gate.InvalidInput},
-		"less than none at once":   {func(w *Work) { w.MaxUnavailable = -1 }, gate.InvalidInput},
-		"no number":                {func(w *Work) { w.MaxUnavailable = math.NaN() }, gate.InvalidInput},
-		"no time":                  {func(w *Work) { w.HealthyWithin = 0 }, gate.InvalidInput},
-		"twice":                    {func(w *Work) { w.Updates[1] = w.Updates[0] }, gate.InvalidInput},
-		"not whole":                {func(w *Work) { w.Updates[1].Before.Incomplete = true }, gate.Precondition},
-		"a mount without a volume": {func(w *Work) { w.Creates = []Create{{Config: mounted, Region: "fra"}} }, gate.InvalidInput},
-		"a mount with a volume":    {func(w *Work) { w.Creates = []Create{{Config: mounted, Region: "fra", Use: "vol_1"}} }, ""},
-		"a volume without a mount": {func(w *Work) { w.Creates = []Create{{Region: "fra", Use: "vol_1"}} }, gate.InvalidInput},
+		"good":                   {func(*Work) {}, ""},
+		"no strategy":            {func(w *Work) { w.Strategy = "" }, gate.InvalidInput},
+		"no rule for failures":   {func(w *Work) { w.OnFailure = "hope" }, gate.InvalidInput},
+		"less than none at once": {func(w *Work) { w.MaxUnavailable = -1 }, gate.InvalidInput},
+		"no number":              {func(w *Work) { w.MaxUnavailable = math.NaN() }, gate.InvalidInput},
+		"no time":                {func(w *Work) { w.HealthyWithin = 0 }, gate.InvalidInput},
+		"twice":                  {func(w *Work) { w.Updates[1] = w.Updates[0] }, gate.InvalidInput},
+		"not whole":              {func(w *Work) { w.Updates[1].Before.Incomplete = true }, gate.Precondition},
+		"a mount without a volume": {func(w *Work) { w.Creates = []Create{{Config: mounted, Region: "fra"}} },
+			gate.InvalidInput},
+		"a mount with a volume": {
+			func(w *Work) { w.Creates = []Create{{Config: mounted, Region: "fra", Use: "vol_1"}} }, ""},
+		"a volume without a mount": {func(w *Work) { w.Creates = []Create{{Region: "fra", Use: "vol_1"}} },
+			gate.InvalidInput},
 		"a volume somewhere else": {func(w *Work) {
 			w.Creates = []Create{{Config: mounted, Region: "fra", Volume: &fly.NewVolume{Region: "iad"}}}
 		}, gate.InvalidInput},
-		"two volumes for one mount": {func(w *Work) { w.Creates = []Create{{Config: mounted, Use: "vol_1", Volume: &fly.NewVolume{}}} }, gate.InvalidInput},
+		"two volumes for one mount": {
+			func(w *Work) { w.Creates = []Create{{Config: mounted, Use: "vol_1", Volume: &fly.NewVolume{}}} },
+			gate.InvalidInput},
 	}
 	for name, test := range tests {
 		w := good()

@@ -46,7 +46,8 @@ func TestStrategyKilled(t *testing.T) {
 				}
 				for _, id := range ids {
 					config := b.MachineConfig(fleet, id)
-					if config.Image() != "registry.fly.io/fleet:2" || config.Label(machine.MetadataCanary) != "" || config.Label(machine.MetadataBlueGreenTag) == machine.SafeToDestroy {
+					if config.Image() != "registry.fly.io/fleet:2" || config.Label(machine.MetadataCanary) != "" ||
+						config.Label(machine.MetadataBlueGreenTag) == machine.SafeToDestroy {
 						t.Errorf("Machine %s runs %s, with metadata %s", id, config.Image(), config.Raw("metadata"))
 					}
 				}

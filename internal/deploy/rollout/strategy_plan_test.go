@@ -17,13 +17,16 @@ import (
 // not in the first, a cordoned one in the second.
 func twoGroups(strategy Strategy) Work {
 	config, _ := machine.ParseConfig([]byte(`{"image":"a:1","metadata":{"fly_process_group":"api"}}`))
-	after, _ := machine.ParseConfig([]byte(`{"image":"a:2","metadata":{"fly_process_group":"api"},"checks":{"up":{"type":"tcp"}}}`))
+	after, _ := machine.ParseConfig(
+		[]byte(`{"image":"a:2","metadata":{"fly_process_group":"api"},"checks":{"up":{"type":"tcp"}}}`))
 	change := func(group, id, state string, cordoned bool) Change {
-		return Change{Group: group, Before: fly.Machine{ID: id, State: state, Region: "iad", Config: config, Cordoned: cordoned}, After: after}
+		return Change{Group: group, Before: fly.Machine{ID: id, State: state, Region: "iad", Config: config,
+			Cordoned: cordoned}, After: after}
 	}
 	return Work{
 		App: "app", Strategy: strategy, OnFailure: PutAllBack, Wake: true, StartWithin: 1, HealthyWithin: 1,
-		Updates: []Change{change("api", "2", "stopped", false), change("api", "1", "started", false), change("web", "3", "started", true)},
+		Updates: []Change{change("api", "2", "stopped", false), change("api", "1", "started", false),
+			change("web", "3", "started", true)},
 	}
 }
 
@@ -36,23 +39,30 @@ func TestStrategySteps(t *testing.T) {
 		want      map[string]string // Machine to its steps
 	}{
 		{Canary, Stop, map[string]string{
-			"":  "create_machine iad, lease_machine iad, 2 destroy_machine iad, create_machine iad, lease_machine iad, 2 destroy_machine iad",
+			"": "create_machine iad, lease_machine iad, 2 destroy_machine iad, create_machine iad, lease_machine " +
+				"iad, 2 destroy_machine iad",
 			"1": "lease_machine 1, update_machine 1",
 			"2": "lease_machine 2, update_machine 2, start_machine 2, stop_machine 2",
 			"3": "lease_machine 3, update_machine 3",
 		}},
 		{BlueGreen, Stop, map[string]string{
 			"": "create_machine iad, 2 uncordon_machine iad, 2 cordon_machine iad, lease_machine iad, 2 destroy_machine iad, " +
-				"create_machine iad, start_machine iad, stop_machine iad, 2 uncordon_machine iad, 2 cordon_machine iad, lease_machine iad, 2 destroy_machine iad, " +
+				"create_machine iad, start_machine iad, stop_machine iad, 2 uncordon_machine iad, 2 cordon_machine iad, " +
+				"lease_machine iad, 2 destroy_machine iad, " +
 				"create_machine iad, lease_machine iad, 2 destroy_machine iad",
-			"1": "lease_machine 1, 2 set_metadata 1/fly_bluegreen_deployment_tag=safe_to_destroy, 2 cordon_machine 1, 2 stop_machine 1, 2 destroy_machine 1",
-			"2": "lease_machine 2, 2 set_metadata 2/fly_bluegreen_deployment_tag=safe_to_destroy, 2 cordon_machine 2, 2 stop_machine 2, 2 destroy_machine 2",
-			"3": "lease_machine 3, 2 set_metadata 3/fly_bluegreen_deployment_tag=safe_to_destroy, 2 stop_machine 3, 2 destroy_machine 3",
+			"1": "lease_machine 1, 2 set_metadata 1/fly_bluegreen_deployment_tag=safe_to_destroy, 2 cordon_machine " +
+				"1, 2 stop_machine 1, 2 destroy_machine 1",
+			"2": "lease_machine 2, 2 set_metadata 2/fly_bluegreen_deployment_tag=safe_to_destroy, 2 cordon_machine " +
+				"2, 2 stop_machine 2, 2 destroy_machine 2",
+			"3": "lease_machine 3, 2 set_metadata 3/fly_bluegreen_deployment_tag=safe_to_destroy, 2 stop_machine 3, " +
+				"2 destroy_machine 3",
 		}},
 		{BlueGreen, PutAllBack, map[string]string{
-			"1": "lease_machine 1, 2 set_metadata 1/fly_bluegreen_deployment_tag=safe_to_destroy, 2 cordon_machine 1, 2 stop_machine 1, 2 destroy_machine 1, " +
+			"1": "lease_machine 1, 2 set_metadata 1/fly_bluegreen_deployment_tag=safe_to_destroy, 2 cordon_machine " +
+				"1, 2 stop_machine 1, 2 destroy_machine 1, " +
 				"lease_machine 1, 2 start_machine 1, 2 uncordon_machine 1, 2 set_metadata 1/fly_bluegreen_deployment_tag=",
-			"3": "lease_machine 3, 2 set_metadata 3/fly_bluegreen_deployment_tag=safe_to_destroy, 2 stop_machine 3, 2 destroy_machine 3, " +
+			"3": "lease_machine 3, 2 set_metadata 3/fly_bluegreen_deployment_tag=safe_to_destroy, 2 stop_machine 3, " +
+				"2 destroy_machine 3, " +
 				"lease_machine 3, 2 start_machine 3, 2 set_metadata 3/fly_bluegreen_deployment_tag=",
 		}},
 	}
@@ -124,20 +134,29 @@ func TestBlueGreenParts(t *testing.T) {
 		machines []machineOf
 		want     string
 	}{
-		{"all of one set", []machineOf{{id: "1", tag: "100"}, {id: "2", tag: "100", cordoned: true}}, "1 blue routed, 2 blue"},
-		{"one more by fly scale", []machineOf{{id: "1", tag: "100", replaces: "9"}, {id: "2"}}, "1 blue routed, 2 blue routed"},
-		{"greens never routed", []machineOf{{id: "1"}, {id: "2"}, {id: "3", tag: "200", replaces: "1", cordoned: true, same: true}},
+		{"all of one set", []machineOf{{id: "1", tag: "100"}, {id: "2", tag: "100", cordoned: true}},
+			"1 blue routed, 2 blue"},
+		{"one more by fly scale", []machineOf{{id: "1", tag: "100", replaces: "9"}, {id: "2"}},
+			"1 blue routed, 2 blue routed"},
+		{"greens never routed", []machineOf{{id: "1"}, {id: "2"}, {id: "3", tag: "200", replaces: "1",
+			cordoned: true, same: true}},
 			"1 blue routed, 2 blue routed, 3 leftover"},
-		{"some greens routed", []machineOf{{id: "1"}, {id: "2"}, {id: "3", tag: "200", replaces: "1", same: true}, {id: "4", tag: "200", replaces: "2", cordoned: true, same: true}},
+		{"some greens routed", []machineOf{{id: "1"}, {id: "2"}, {id: "3", tag: "200", replaces: "1", same: true},
+			{id: "4", tag: "200", replaces: "2", cordoned: true, same: true}},
 			"1 leftover, 2 leftover, 3  routed, 4  routed"},
-		{"and one of them for a cordoned one", []machineOf{{id: "1"}, {id: "2", cordoned: true}, {id: "3", tag: "200", replaces: "1", same: true}, {id: "4", tag: "200", replaces: "2", cordoned: true, same: true}},
+		{"and one of them for a cordoned one", []machineOf{{id: "1"}, {id: "2", cordoned: true},
+			{id: "3", tag: "200", replaces: "1", same: true}, {id: "4", tag: "200", replaces: "2", cordoned: true, same: true}},
 			"1 leftover, 2 leftover, 3  routed, 4 "},
-		{"blues marked and cordoned", []machineOf{{id: "1", tag: machine.SafeToDestroy, cordoned: true}, {id: "3", tag: "200", replaces: "1", same: true}},
+		{"blues marked and cordoned", []machineOf{{id: "1", tag: machine.SafeToDestroy, cordoned: true},
+			{id: "3", tag: "200", replaces: "1", same: true}},
 			"1 leftover, 3  routed"},
-		{"and the file has changed since", []machineOf{{id: "1", tag: machine.SafeToDestroy}, {id: "3", tag: "200", replaces: "1"}},
+		{"and the file has changed since", []machineOf{{id: "1", tag: machine.SafeToDestroy},
+			{id: "3", tag: "200", replaces: "1"}},
 			"1 leftover, 3 blue routed"},
-		{"marked by flyctl", []machineOf{{id: "1", tag: machine.SafeToDestroy}, {id: "3", tag: "200"}}, "1 leftover, 3 blue routed"},
-		{"marked, and alone", []machineOf{{id: "1", tag: machine.SafeToDestroy}, {id: "3", tag: "200", cordoned: true}}, "1 blue routed, 3 blue"},
+		{"marked by flyctl", []machineOf{{id: "1", tag: machine.SafeToDestroy}, {id: "3", tag: "200"}},
+			"1 leftover, 3 blue routed"},
+		{"marked, and alone", []machineOf{{id: "1", tag: machine.SafeToDestroy},
+			{id: "3", tag: "200", cordoned: true}}, "1 blue routed, 3 blue"},
 		{"names itself", []machineOf{{id: "1", tag: "200", replaces: "1", cordoned: true}}, "1 blue"},
 	}
 	for _, test := range tests {
@@ -183,7 +202,8 @@ func TestGreensAreToldApart(t *testing.T) {
 	if greens[0].machine().Target() == greens[1].machine().Target() {
 		t.Error("two green Machines have the same target")
 	}
-	tagged, err := withLabels(greens[0].Config, map[string]string{machine.MetadataBlueGreenTag: "1795349400", machine.MetadataReleaseID: "rel_1"})
+	tagged, err := withLabels(greens[0].Config, map[string]string{machine.MetadataBlueGreenTag: "1795349400",
+		machine.MetadataReleaseID: "rel_1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +234,8 @@ func TestBlueGreenWithNewGroup(t *testing.T) {
 
 // TestBlueGreenPanics: no lease survives, whatever happens.
 func TestBlueGreenPanics(t *testing.T) {
-	for _, doing := range []string{"creating it", "taking it out of routing", "giving Fly Proxy time to learn the new routing"} {
+	for _, doing := range []string{"creating it", "taking it out of routing",
+		"giving Fly Proxy time to learn the new routing"} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 			w := b.upgradeWith(BlueGreen)

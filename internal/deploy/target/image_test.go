@@ -15,10 +15,12 @@ func TestPinned(t *testing.T) {
 		image, runs, want string
 		ok                bool
 	}{
-		{"registry.fly.io/shop:latest", "registry.fly.io/shop:latest@" + digest, "registry.fly.io/shop:latest@" + digest, true},
+		{"registry.fly.io/shop:latest", "registry.fly.io/shop:latest@" + digest, "registry.fly.io/shop:latest@" +
+			digest, true},
 		{"nginx", "docker-hub-mirror.fly.io/library/nginx:latest@" + digest, "nginx@" + digest, true},
 		{"localhost:5000/shop", "localhost:5000/shop:latest@" + digest, "localhost:5000/shop@" + digest, true},
-		{"registry.fly.io/shop:deployment-01J9ZK", "registry.fly.io/shop:deployment-01J9ZK@" + digest, "registry.fly.io/shop:deployment-01J9ZK", true},
+		{"registry.fly.io/shop:deployment-01J9ZK", "registry.fly.io/shop:deployment-01J9ZK@" + digest,
+			"registry.fly.io/shop:deployment-01J9ZK", true},
 		{"ghcr.io/shop:deployment-1", "ghcr.io/shop:deployment-1@" + digest, "ghcr.io/shop:deployment-1@" + digest, true},
 		{"shop:1@" + digest, "", "shop:1@" + digest, true},
 		{"shop:1", "docker-hub-mirror.fly.io/library/shop:2@" + digest, "shop:1", false}, // another image

@@ -1,7 +1,9 @@
 // Package chaos tries the engine of the rollout against everything that can go
 // wrong with any of its calls. It holds tests only.
 //
-//	go test ./internal/deploy/rollout/chaos                                   # many of every call × every kind of fault, and some at random
+// go test ./internal/deploy/rollout/chaos                                   # many of every call ×
+// every kind of fault, and some at random
+//
 //	go test ./internal/deploy/rollout/chaos -chaos.each=0                     # all of them
 //	go test ./internal/deploy/rollout/chaos -chaos.runs=20000 -chaos.seed=7   # as many at random, from that seed on
 //
@@ -31,9 +33,11 @@ import (
 
 var (
 	randomRuns = flag.Int("chaos.runs", 60/share, "how many runs at random")
-	perApp     = flag.Int("chaos.each", 170/share, "how many of every call × every kind of fault are tried in each scenario, spread evenly from a place that the seed says; 0: all")
-	firstSeed  = flag.Uint64("chaos.seed", 1, "the seed of the first run; each further one adds 1")
-	only       = flag.String("chaos.fault", "", "only the faults whose name has this text")
+	perApp     = flag.Int("chaos.each", 170/share,
+		"how many of every call × every kind of fault are tried in each scenario, spread evenly from a place that "+
+			"the seed says; 0: all")
+	firstSeed = flag.Uint64("chaos.seed", 1, "the seed of the first run; each further one adds 1")
+	only      = flag.String("chaos.fault", "", "only the faults whose name has this text")
 )
 
 // attempt is one run of the engine and what is known of it.
@@ -177,7 +181,8 @@ func (a *attempt) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "run: interrupted %t, killed %t, err %v\n", a.report.Interrupted, !a.killed.IsZero(), a.report.Err)
 	for _, m := range a.report.Machines {
-		fmt.Fprintf(&b, "    %s %s %s: launched %t woken %t stopped %t created %t volume %s: %v\n", m.Group, m.ID, m.State, m.Launched, m.Woken, m.Stopped, m.Created, m.Volume, m.Err)
+		fmt.Fprintf(&b, "    %s %s %s: launched %t woken %t stopped %t created %t volume %s: %v\n", m.Group, m.ID,
+			m.State, m.Launched, m.Woken, m.Stopped, m.Created, m.Volume, m.Err)
 	}
 	if r := a.report.Release; r != nil {
 		fmt.Fprintf(&b, "    release %s %s: %v\n", r.Release.ID, r.Status, r.Err)
@@ -286,7 +291,8 @@ func TestEveryCall(t *testing.T) {
 						}
 					}
 					if len(problems) > 0 {
-						t.Errorf("%s\n  repeat: -run='%s' -chaos.seed=%d -chaos.fault='%s'\n  %s", trouble, t.Name(), *firstSeed, trouble, strings.Join(problems, "\n  "))
+						t.Errorf("%s\n  repeat: -run='%s' -chaos.seed=%d -chaos.fault='%s'\n  %s", trouble, t.Name(),
+							*firstSeed, trouble, strings.Join(problems, "\n  "))
 					}
 				}
 			})
@@ -365,6 +371,7 @@ func random(t *testing.T, seed uint64, counts *tally) {
 	}
 	counts.add(troubles...)
 	if len(problems) > 0 {
-		t.Errorf("%v\n  repeat: -run=TestRandom -chaos.runs=1 -chaos.seed=%d\n  %+v\n  %s", troubles, seed, s, strings.Join(problems, "\n  "))
+		t.Errorf("%v\n  repeat: -run=TestRandom -chaos.runs=1 -chaos.seed=%d\n  %+v\n  %s", troubles, seed, s,
+			strings.Join(problems, "\n  "))
 	}
 }

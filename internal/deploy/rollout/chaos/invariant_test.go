@@ -28,12 +28,15 @@ func (w *platform) intact() (problems []string) {
 		found := w.MachineConfig(appName, first.ID)
 		if w.scenario.strategy == rollout.BlueGreen {
 			if !sameButLabels(found, first.Config) {
-				problems = append(problems, fmt.Sprintf("Machine %s was changed, and is to be replaced: %v", first.ID, machine.Diff(first.Config, found)))
+				problems = append(problems, fmt.Sprintf("Machine %s was changed, and is to be replaced: %v", first.ID,
+					machine.Diff(first.Config, found)))
 			}
 			continue
 		}
 		if !same(w.t, found, first.Config) && !sameButLabels(found, w.wanted(first.Config)) {
-			problems = append(problems, fmt.Sprintf("Machine %s has neither its earlier nor its new configuration: %v", first.ID, machine.Diff(first.Config, found)))
+			problems = append(problems,
+				fmt.Sprintf("Machine %s has neither its earlier nor its new configuration: %v", first.ID,
+					machine.Diff(first.Config, found)))
 		}
 	}
 	created := w.created()
@@ -44,7 +47,8 @@ func (w *platform) intact() (problems []string) {
 		found := fly.NewMachine{Config: w.MachineConfig(appName, id), Region: w.Machine(appName, id).Region}
 		want := fly.NewMachine{Config: attached(w.t, w.wanted(w.scenario.create.config(w.t)), found.Config), Region: "ams"}
 		if want.Target() != found.Target() {
-			problems = append(problems, fmt.Sprintf("Machine %s was created otherwise than wanted: %v", id, machine.Diff(want.Config, found.Config)))
+			problems = append(problems, fmt.Sprintf("Machine %s was created otherwise than wanted: %v", id,
+				machine.Diff(want.Config, found.Config)))
 		}
 	}
 	if n := len(w.Volumes(appName)); n > 1 || n > 0 && !w.scenario.volume {
@@ -130,7 +134,10 @@ func (w *platform) unknown(a *attempt) bool {
 
 // named reports whether an error tells of a Machine or a volume.
 func named(a *attempt, id string) bool {
-	return slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool { return out.Err != nil && strings.Contains(out.Err.Error(), id) })
+	return slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool {
+		return out.Err != nil &&
+			strings.Contains(out.Err.Error(), id)
+	})
 }
 
 // truth compares one outcome with the platform.
@@ -179,7 +186,8 @@ func (w *platform) truth(a *attempt, out rollout.Outcome) (problems []string) {
 		bad(isOld, "does not have its earlier configuration: %v", machine.Diff(change.Before.Config, found.Config))
 		if w.scenario.spoil == flysim.FailNone || out.ID != w.first[w.scenario.spoiled].ID {
 			// One that was woken is left to autostop.
-			bad(isRunning(found.State) == ran || !ran && w.autostops(change.Group), "is %s, and was %s", found.State, change.Before.State)
+			bad(isRunning(found.State) == ran || !ran && w.autostops(change.Group), "is %s, and was %s", found.State,
+				change.Before.State)
 		}
 	case rollout.Unchanged, rollout.NotStarted:
 		bad(isOld, "does not have its earlier configuration: %v", machine.Diff(change.Before.Config, found.Config))
@@ -239,8 +247,10 @@ func (w *platform) released(a *attempt) (problems []string) {
 			bad(out.State == rollout.NotStarted, "nothing was begun, and Machine %s is %s", out.ID, out.State)
 		}
 	}
-	if report == nil && w.scenario.strategy == rollout.BlueGreen && a.report.Err != nil { // whether it is possible was asked first
-		bad(!slices.ContainsFunc(a.calls, func(c flysim.Call) bool { return c.Write }), "nothing was begun, and something was written")
+	// whether it is possible was asked first
+	if report == nil && w.scenario.strategy == rollout.BlueGreen && a.report.Err != nil {
+		bad(!slices.ContainsFunc(a.calls, func(c flysim.Call) bool { return c.Write }),
+			"nothing was begun, and something was written")
 		return problems
 	}
 	if report == nil {
@@ -258,7 +268,8 @@ func (w *platform) released(a *attempt) (problems []string) {
 	worked := !slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool {
 		return (out.Err != nil || out.State == rollout.NotStarted) && !a.hanging(out)
 	})
-	bad(worked == (report.Status == fly.ReleaseComplete), "the release is %s, and all went well: %t", report.Status, worked)
+	bad(worked == (report.Status == fly.ReleaseComplete), "the release is %s, and all went well: %t",
+		report.Status, worked)
 	return problems
 }
 
@@ -282,7 +293,8 @@ func (w *platform) stopped(a *attempt) (problems []string) {
 // volumes: those that no Machine has are named.
 func (w *platform) volumes(a *attempt) (problems []string) {
 	for _, v := range w.Volumes(appName) {
-		reported := named(a, v.ID) || slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool { return out.Volume == v.ID })
+		reported := named(a, v.ID) || slices.ContainsFunc(a.report.Machines,
+			func(out rollout.Outcome) bool { return out.Volume == v.ID })
 		used := slices.ContainsFunc(a.work.Creates, func(c rollout.Create) bool { return c.Use == v.ID })
 		if v.Machine == "" && !reported && !used && !w.unknown(a) {
 			problems = append(problems, "volume "+v.ID+" belongs to no Machine, and is not named")
@@ -313,7 +325,8 @@ func (w *platform) manners(a *attempt) (problems []string) {
 	if bound := 20 + 60*machines; a.sent > bound {
 		problems = append(problems, fmt.Sprintf("%d requests for %d Machines, want at most %d", a.sent, machines, bound))
 	}
-	if bound := time.Duration(machines)*10*time.Minute + time.Duration(len(a.work.Abandoned))*time.Minute; a.report.Took > bound {
+	if bound := time.Duration(machines)*10*time.Minute +
+		time.Duration(len(a.work.Abandoned))*time.Minute; a.report.Took > bound {
 		problems = append(problems, fmt.Sprintf("it took %v, want at most %v", a.report.Took, bound))
 	}
 	return problems
@@ -330,7 +343,8 @@ func (w *platform) finished(a *attempt) (problems []string) {
 			problems = append(problems, "Machine "+first.ID+" does not have its new configuration")
 		}
 		if w.ran(first.ID) && (found.State != "started" || !found.ChecksPassing) {
-			problems = append(problems, fmt.Sprintf("Machine %s is %s, checks passing %t", first.ID, found.State, found.ChecksPassing))
+			problems = append(problems, fmt.Sprintf("Machine %s is %s, checks passing %t", first.ID, found.State,
+				found.ChecksPassing))
 		}
 	}
 	problems = append(problems, w.finishedExtras()...)

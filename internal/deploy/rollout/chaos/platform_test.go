@@ -90,7 +90,8 @@ func newPlatform(t *testing.T, s scenario, seed uint64) *platform {
 		w.first = append(w.first, w.Machine(appName, id))
 	}
 	slices.SortFunc(w.first, func(a, b liveMachine) int { // as their turns come
-		return cmp.Or(strings.Compare(a.Config.ProcessGroup(), b.Config.ProcessGroup()), strings.Compare(a.State, b.State), strings.Compare(a.ID, b.ID))
+		return cmp.Or(strings.Compare(a.Config.ProcessGroup(), b.Config.ProcessGroup()), strings.Compare(a.State,
+			b.State), strings.Compare(a.ID, b.ID))
 	})
 	if s.spoil != flysim.FailNone {
 		w.FailMachine(appName, w.first[s.spoiled].ID, s.spoil)
@@ -251,7 +252,8 @@ func (w *platform) plan(p *process) rollout.Work {
 		StartWithin: time.Minute, HealthyWithin: time.Minute,
 	}
 	if s.release {
-		work.Release = &fly.NewRelease{Definition: json.RawMessage(`{"app":"shop"}`), Image: "registry.fly.io/shop:2", Strategy: string(s.strategy)}
+		work.Release = &fly.NewRelease{Definition: json.RawMessage(`{"app":"shop"}`),
+			Image: "registry.fly.io/shop:2", Strategy: string(s.strategy)}
 	}
 	found, half := make(map[string]bool), w.halfExchanged()
 	for _, m := range live {
@@ -266,7 +268,11 @@ func (w *platform) plan(p *process) rollout.Work {
 			work.Updates = append(work.Updates, change)
 			continue
 		}
-		if change.Same() && !idle && !slices.ContainsFunc(m.Checks, func(c fly.CheckStatus) bool { return m.State == "started" && c.Status != "passing" }) {
+		if change.Same() && !idle &&
+			!slices.ContainsFunc(m.Checks, func(c fly.CheckStatus) bool {
+				return m.State == "started" &&
+					c.Status != "passing"
+			}) {
 			continue
 		}
 		work.Wake = work.Wake || idle

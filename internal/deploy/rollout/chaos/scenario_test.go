@@ -46,14 +46,16 @@ func (g group) config(t *testing.T) machine.Config {
 		"new_in_service": json.RawMessage(`{"a":"<b>"}`),
 	}
 	if g.checks {
-		service["checks"] = []any{map[string]any{"type": "http", "interval": "2s", "timeout": "1s", "method": "get", "path": "/"}}
+		service["checks"] = []any{map[string]any{"type": "http", "interval": "2s", "timeout": "1s",
+			"method": "get", "path": "/"}}
 	}
 	document := map[string]any{
 		"image": "registry.fly.io/shop:1",
 		"env":   map[string]string{"FLY_PROCESS_GROUP": g.name, "PLAIN": "kept"},
 		"guest": map[string]any{"cpu_kind": "shared", "cpus": 1, "memory_mb": 256},
 		"metadata": map[string]string{
-			"fly_platform_version": "v2", "fly_process_group": g.name, "fly_release_id": "rel_earlier", "fly_release_version": "3", "own": "kept",
+			"fly_platform_version": "v2", "fly_process_group": g.name, "fly_release_id": "rel_earlier",
+			"fly_release_version": "3", "own": "kept",
 		},
 		"services": []any{service},
 		"invented": json.RawMessage(`{"deep":[1,2.50,{"x":null}],"big":12345678901234567890}`),
@@ -86,23 +88,31 @@ func scenarios() []scenario {
 		{name: "cold, woken", want: "healthy healthy healthy",
 			groups: []group{cold}, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, wake: true},
 		{name: "cold without autostop, woken", want: "healthy healthy",
-			groups: []group{{name: "web", stopped: 2, checks: true}}, strategy: rollout.Rolling, onFailure: rollout.Stop, wake: true},
+			groups: []group{{name: "web", stopped: 2, checks: true}}, strategy: rollout.Rolling,
+			onFailure: rollout.Stop, wake: true},
 		{name: "cold, left asleep", want: "healthy unproven unproven",
 			groups: []group{cold}, strategy: rollout.Rolling, onFailure: rollout.Continue, release: true},
 		{name: "the second is sick, put back", want: "put_back put_back put_back",
-			groups: []group{web, worker}, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true, spoil: flysim.FailChecks, spoiled: 1},
+			groups: []group{web, worker}, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true,
+			spoil: flysim.FailChecks, spoiled: 1},
 		{name: "the first crashes, continue", want: "failed healthy healthy",
-			groups: []group{web, worker}, strategy: rollout.Rolling, onFailure: rollout.Continue, release: true, spoil: flysim.FailCrash},
+			groups: []group{web, worker}, strategy: rollout.Rolling, onFailure: rollout.Continue, release: true,
+			spoil: flysim.FailCrash},
 		{name: "the second ends, stop", want: "healthy failed not_started",
-			groups: []group{{name: "web", running: 3}}, strategy: rollout.Rolling, onFailure: rollout.Stop, spoil: flysim.FailExit, spoiled: 1},
+			groups: []group{{name: "web", running: 3}}, strategy: rollout.Rolling, onFailure: rollout.Stop,
+			spoil: flysim.FailExit, spoiled: 1},
 		{name: "immediate, one sick, put back", want: "put_back put_back put_back",
-			groups: []group{web, worker}, strategy: rollout.Immediate, onFailure: rollout.PutAllBack, release: true, spoil: flysim.FailChecks, spoiled: 1},
+			groups: []group{web, worker}, strategy: rollout.Immediate, onFailure: rollout.PutAllBack, release: true,
+			spoil: flysim.FailChecks, spoiled: 1},
 		{name: "created with a volume", want: "healthy healthy",
-			groups: []group{worker}, create: disk, volume: true, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true, lag: 1},
+			groups: []group{worker}, create: disk, volume: true, strategy: rollout.Rolling,
+			onFailure: rollout.PutAllBack, release: true, lag: 1},
 		{name: "created, then one sick, put back", want: "removed put_back not_started",
-			groups: []group{web}, create: disk, volume: true, strategy: rollout.Rolling, onFailure: rollout.PutAllBack, release: true, spoil: flysim.FailChecks},
+			groups: []group{web}, create: disk, volume: true, strategy: rollout.Rolling,
+			onFailure: rollout.PutAllBack, release: true, spoil: flysim.FailChecks},
 		{name: "created, stop", want: "healthy healthy",
-			groups: []group{worker}, create: group{name: "store", checks: true}, strategy: rollout.Rolling, onFailure: rollout.Stop},
+			groups: []group{worker}, create: group{name: "store", checks: true}, strategy: rollout.Rolling,
+			onFailure: rollout.Stop},
 	}
 }
 
@@ -126,7 +136,8 @@ func randomScenario(r *rand.Rand) scenario {
 		s.volume = s.create.mounts
 	}
 	if r.IntN(3) == 0 {
-		s.spoil = []flysim.Failure{flysim.FailExit, flysim.FailLaunch, flysim.FailChecks, flysim.FailCrash, flysim.FailOOM}[r.IntN(5)]
+		s.spoil = []flysim.Failure{flysim.FailExit, flysim.FailLaunch, flysim.FailChecks, flysim.FailCrash,
+			flysim.FailOOM}[r.IntN(5)]
 		s.spoiled = r.IntN(machines)
 	}
 	if s.create.name == "" && r.IntN(3) == 0 {
@@ -136,7 +147,8 @@ func randomScenario(r *rand.Rand) scenario {
 		s.groups[0].checks, s.spoil = true, flysim.FailNone // old Machines are not started anew
 	}
 	if s.extras() && r.IntN(4) == 0 {
-		s.spoilNew = []flysim.Failure{flysim.FailExit, flysim.FailLaunch, flysim.FailChecks, flysim.FailCrash, flysim.FailOOM}[r.IntN(5)]
+		s.spoilNew = []flysim.Failure{flysim.FailExit, flysim.FailLaunch, flysim.FailChecks, flysim.FailCrash,
+			flysim.FailOOM}[r.IntN(5)]
 	}
 	return s
 }

@@ -26,9 +26,11 @@ func strategyScenarios() []scenario {
 		{name: "canary, put back", want: "removed removed healthy healthy healthy",
 			groups: []group{web, worker}, strategy: rollout.Canary, onFailure: rollout.PutAllBack, release: true},
 		{name: "canary, then one sick, put back", want: "removed put_back put_back",
-			groups: []group{web}, strategy: rollout.Canary, onFailure: rollout.PutAllBack, release: true, spoil: flysim.FailChecks, spoiled: 1},
+			groups: []group{web}, strategy: rollout.Canary, onFailure: rollout.PutAllBack, release: true,
+			spoil: flysim.FailChecks, spoiled: 1},
 		{name: "the canary is sick, continue", want: "removed not_started not_started",
-			groups: []group{cold}, strategy: rollout.Canary, onFailure: rollout.Continue, wake: true, spoilNew: flysim.FailCrash},
+			groups: []group{cold}, strategy: rollout.Canary, onFailure: rollout.Continue, wake: true,
+			spoilNew: flysim.FailCrash},
 		{name: "bluegreen, put back", want: "healthy healthy healthy replaced replaced replaced",
 			groups: []group{web, worker}, strategy: rollout.BlueGreen, onFailure: rollout.PutAllBack, release: true},
 		{name: "bluegreen, cold, stop", want: "healthy healthy replaced replaced",
@@ -36,13 +38,17 @@ func strategyScenarios() []scenario {
 		{name: "bluegreen, left asleep, continue", want: "healthy unproven replaced replaced",
 			groups: []group{cold}, strategy: rollout.BlueGreen, onFailure: rollout.Continue},
 		{name: "a canary that stays, stop", want: "broken not_started",
-			groups: []group{{name: "web", running: 1, checks: true}}, strategy: rollout.Canary, onFailure: rollout.Stop, release: true, refused: "machine.destroy"},
+			groups: []group{{name: "web", running: 1, checks: true}}, strategy: rollout.Canary,
+			onFailure: rollout.Stop, release: true, refused: "machine.destroy"},
 		{name: "bluegreen, both sets left, stop", want: "healthy broken",
-			groups: []group{{name: "web", running: 1, checks: true}}, strategy: rollout.BlueGreen, onFailure: rollout.Stop, release: true, refused: "machine.stop"},
+			groups: []group{{name: "web", running: 1, checks: true}}, strategy: rollout.BlueGreen,
+			onFailure: rollout.Stop, release: true, refused: "machine.stop"},
 		{name: "bluegreen, turned back", want: "removed put_back",
-			groups: []group{{name: "web", running: 1, checks: true}}, strategy: rollout.BlueGreen, onFailure: rollout.PutAllBack, release: true, refused: "machine.destroy"},
+			groups: []group{{name: "web", running: 1, checks: true}}, strategy: rollout.BlueGreen,
+			onFailure: rollout.PutAllBack, release: true, refused: "machine.destroy"},
 		{name: "bluegreen, a green one is sick, put back", want: "removed removed not_started not_started",
-			groups: []group{web}, strategy: rollout.BlueGreen, onFailure: rollout.PutAllBack, release: true, spoilNew: flysim.FailCrash},
+			groups: []group{web}, strategy: rollout.BlueGreen, onFailure: rollout.PutAllBack, release: true,
+			spoilNew: flysim.FailCrash},
 	}
 }
 
@@ -248,11 +254,13 @@ func (w *platform) leaving(a *attempt, out rollout.Outcome, there bool) (problem
 	case out.State == rollout.Unchanged, out.State == rollout.NotStarted, out.State == rollout.PutBack:
 		i := slices.IndexFunc(a.work.Updates, func(c rollout.Change) bool { return c.Before.ID == out.ID })
 		before, found := a.work.Updates[i].Before, w.Machine(appName, out.ID)
-		bad(sameButLabels(found.Config, before.Config), "does not have its earlier configuration: %v", machine.Diff(before.Config, found.Config))
+		bad(sameButLabels(found.Config, before.Config), "does not have its earlier configuration: %v",
+			machine.Diff(before.Config, found.Config))
 		bad(marked(found.Config) == marked(before.Config), "is marked as safe to destroy: %t", marked(found.Config))
 		bad(found.Cordoned == before.Cordoned, "is cordoned: %t", found.Cordoned)
 		bad(found.InstanceID == before.InstanceID, "is at %s, not %s", found.InstanceID, before.InstanceID)
-		bad(out.State != rollout.PutBack || isRunning(found.State) == isRunning(before.State) || !isRunning(before.State) && w.autostops(out.Group), "is %s, and was %s", found.State, before.State)
+		bad(out.State != rollout.PutBack || isRunning(found.State) == isRunning(before.State) ||
+			!isRunning(before.State) && w.autostops(out.Group), "is %s, and was %s", found.State, before.State)
 	default:
 		bad(false, "that is no end of one that is to be destroyed")
 	}
@@ -262,7 +270,8 @@ func (w *platform) leaving(a *attempt, out rollout.Outcome, there bool) (problem
 // truthOfExtra is what holds of the outcome of one of the strategy's Machines,
 // beside what holds of every new one.
 func (w *platform) truthOfExtra(out rollout.Outcome, there bool) (problems []string) {
-	kept := out.State == rollout.Healthy || out.State == rollout.Unproven || out.State == rollout.Failed || out.State == rollout.Unclear
+	kept := out.State == rollout.Healthy || out.State == rollout.Unproven || out.State == rollout.Failed ||
+		out.State == rollout.Unclear
 	switch out.Role {
 	case rollout.RoleCanary:
 		if kept {
@@ -292,8 +301,10 @@ func (w *platform) finishedExtras() (problems []string) {
 				continue
 			}
 			green := greens[0]
-			if green.Cordoned || marked(green.Config) || first.State == "started" && (green.State != "started" || !green.ChecksPassing) {
-				problems = append(problems, fmt.Sprintf("Machine %s is %s, cordoned %t, checks passing %t, marked %t", green.ID, green.State, green.Cordoned, green.ChecksPassing, marked(green.Config)))
+			if green.Cordoned || marked(green.Config) || first.State == "started" && (green.State != "started" ||
+				!green.ChecksPassing) {
+				problems = append(problems, fmt.Sprintf("Machine %s is %s, cordoned %t, checks passing %t, marked %t",
+					green.ID, green.State, green.Cordoned, green.ChecksPassing, marked(green.Config)))
 			}
 		}
 	}
@@ -322,7 +333,8 @@ func goodEnd(out rollout.Outcome, asleep bool) bool {
 func (a *attempt) hanging(out rollout.Outcome) bool {
 	return a.work.Strategy == rollout.BlueGreen && out.State == rollout.Broken && out.Err != nil &&
 		(out.Role == rollout.RoleBlue || out.Role == rollout.RoleLeftover) &&
-		(a.work.OnFailure == rollout.Continue || slices.ContainsFunc(a.report.Machines, func(m rollout.Outcome) bool { return m.State == rollout.Replaced }))
+		(a.work.OnFailure == rollout.Continue || slices.ContainsFunc(a.report.Machines,
+			func(m rollout.Outcome) bool { return m.State == rollout.Replaced }))
 }
 
 // unreported are the Machines that a run has made and does not tell of.
@@ -330,7 +342,8 @@ func (w *platform) unreported(a *attempt) (problems []string) {
 	for _, id := range w.extras() {
 		told := slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool { return out.ID == id })
 		if !slices.Contains(a.there, id) && !told && !w.unknown(a) && !named(a, id) {
-			problems = append(problems, "Machine "+id+" was made, and is not in the report: "+strings.TrimSpace(w.MachineConfig(appName, id).Label(rollout.ReplacesKey)))
+			problems = append(problems, "Machine "+id+" was made, and is not in the report: "+strings.TrimSpace(
+				w.MachineConfig(appName, id).Label(rollout.ReplacesKey)))
 		}
 	}
 	return problems
