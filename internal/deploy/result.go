@@ -126,7 +126,7 @@ func unclosedReleases(report rollout.Report) []string {
 	return out
 }
 
-// mismatchLines returns a line for each way in which a Machine differs from what was sent to it.
+// mismatchLines returns a line for each way in which a Machine differs from what it should be.
 func mismatchLines(report rollout.Report) []string {
 	var out []string
 	for _, m := range report.Machines {
@@ -216,7 +216,7 @@ func (out *Result) failed(w Work, t outcomes, failed rollout.Outcome) {
 	}
 }
 
-// mismatchSentence returns a sentence about what the platform has that differs from what was sent.
+// mismatchSentence returns a sentence about how the Machines differ from what they should be.
 func mismatchSentence(report rollout.Report) string {
 	awake := 0
 	for _, m := range report.Machines {

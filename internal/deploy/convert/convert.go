@@ -104,7 +104,7 @@ func withAppImage(config, existing machine.Config) (machine.Config, error) {
 			}
 		}
 		if image == "" {
-			return machine.Config{}, fmt.Errorf("container %q is to run the app's image, and there is none", text(c["name"]))
+			return machine.Config{}, fmt.Errorf("container %q must run the app's image, but no image is known", text(c["name"]))
 		}
 		if c["image"], err = json.Marshal(image); err != nil {
 			return machine.Config{}, err

@@ -50,7 +50,7 @@ func Read(ctx context.Context, client Reader, app string) (Config, error) {
 	if len(launched) == 0 {
 		return nil, &plan.Problem{
 			Code:    gate.Precondition,
-			Message: fmt.Sprintf("%s has no release with a stored configuration and no Machine that tells what it runs", app),
+			Message: fmt.Sprintf("%s has no release with a stored configuration and no Machine to read one from", app),
 			Hint:    "give path or content of its fly.toml",
 		}
 	}

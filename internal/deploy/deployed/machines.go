@@ -36,7 +36,7 @@ func deployedMachines(machines []fly.Machine) ([]fly.Machine, []render.Note) {
 	var launched []fly.Machine
 	ids := map[string][]string{}
 	for _, m := range machines {
-		if reason := leaveOut(m); reason != "" {
+		if reason := exclusionReason(m); reason != "" {
 			ids[reason] = append(ids[reason], m.ID)
 			continue
 		}
@@ -71,9 +71,9 @@ func adopted(machines []fly.Machine) ([]fly.Machine, []render.Note) {
 		"fly_platform_version = v2):", Lines: []string{someIDs(ids)}}}
 }
 
-// leaveOut returns why a Machine says nothing about the app's fly.toml, empty if it
+// exclusionReason returns why a Machine says nothing about the app's fly.toml, empty if it
 // does (flyctl, flaps.ListFlyAppsMachines).
-func leaveOut(m fly.Machine) string {
+func exclusionReason(m fly.Machine) string {
 	switch {
 	case m.State == "destroyed" || m.State == "destroying":
 		return "destroyed"
@@ -87,9 +87,9 @@ func leaveOut(m fly.Machine) string {
 	return ""
 }
 
-// aside returns why a Machine does not count where its group has others, empty if it
+// unusualReason returns why a Machine does not count where its group has others, empty if it
 // is an ordinary Machine.
-func aside(config machine.Config) string {
+func unusualReason(config machine.Config) string {
 	var standbys []string
 	var schedule string
 	switch {
@@ -103,9 +103,9 @@ func aside(config machine.Config) string {
 	return ""
 }
 
-// alike holds the Machines of one group with one configuration, as far as a fly.toml
+// machineSet holds the Machines of one group with one configuration, as far as a fly.toml
 // could decide it.
-type alike struct {
+type machineSet struct {
 	group   string
 	config  machine.Config
 	ids     []string
@@ -124,15 +124,15 @@ func fromFile(config machine.Config) machine.Config {
 }
 
 // byConfig gathers Machines that are alike, in the order they are found.
-func byConfig(machines []fly.Machine) []*alike {
-	var sets []*alike
-	index := map[[2]string]*alike{}
+func byConfig(machines []fly.Machine) []*machineSet {
+	var sets []*machineSet
+	index := map[[2]string]*machineSet{}
 	for _, m := range machines {
 		part := fromFile(m.Config)
 		key := [2]string{groupOf(m), part.Hash()}
 		set := index[key]
 		if set == nil {
-			set = &alike{group: key[0], config: m.Config}
+			set = &machineSet{group: key[0], config: m.Config}
 			index[key] = set
 			sets = append(sets, set)
 		}
@@ -150,9 +150,9 @@ func byConfig(machines []fly.Machine) []*alike {
 // its Machines have, of equally common ones that of the newest release, then
 // of the lowest id. Notes name the Machines that differ.
 func typical(launched []fly.Machine) (map[string]machine.Config, []render.Note) {
-	asked, notes := ask(launched)
-	sets := byConfig(asked)
-	most := map[string]*alike{}
+	chosen, notes := selectUsual(launched)
+	sets := byConfig(chosen)
+	most := map[string]*machineSet{}
 	for _, set := range sets {
 		best := most[set.group]
 		if best == nil || len(set.ids) > len(best.ids) || len(set.ids) == len(best.ids) && set.version > best.version {
@@ -177,19 +177,19 @@ func typical(launched []fly.Machine) (map[string]machine.Config, []render.Note) 
 	return groups, notes
 }
 
-// ask returns the Machines that count. It leaves out standbys, scheduled Machines and those
+// selectUsual returns the Machines that count. It leaves out standbys, scheduled Machines and those
 // that destroy themselves, except where a group has no others.
-func ask(launched []fly.Machine) ([]fly.Machine, []render.Note) {
+func selectUsual(launched []fly.Machine) ([]fly.Machine, []render.Note) {
 	usual := map[string]bool{}
 	for _, m := range launched {
-		if aside(m.Config) == "" {
+		if unusualReason(m.Config) == "" {
 			usual[groupOf(m)] = true
 		}
 	}
-	var asked []fly.Machine
+	var chosen []fly.Machine
 	out, only := map[string][]string{}, map[string]bool{}
 	for _, m := range launched {
-		why := aside(m.Config)
+		why := unusualReason(m.Config)
 		if why != "" && usual[groupOf(m)] {
 			out[why] = append(out[why], m.ID)
 			continue
@@ -197,17 +197,17 @@ func ask(launched []fly.Machine) ([]fly.Machine, []render.Note) {
 		if why != "" {
 			only[groupOf(m)] = true
 		}
-		asked = append(asked, m)
+		chosen = append(chosen, m)
 	}
 	var notes []render.Note
-	note := render.Note{Text: "Machines that were not asked, as their group has others:"}
+	note := render.Note{Text: "Machines that were left out, because their group has others:"}
 	for _, why := range slices.Sorted(maps.Keys(out)) {
 		note.Lines = append(note.Lines, someIDs(out[why])+": "+why)
 	}
 	if len(out) > 0 {
 		notes = append(notes, note)
 	}
-	note = render.Note{Text: "Process groups with no Machines but standbys, scheduled ones or such as " +
+	note = render.Note{Text: "Process groups with only standbys, scheduled Machines, or Machines that " +
 		"destroy themselves:"}
 	for _, name := range slices.Sorted(maps.Keys(only)) {
 		note.Lines = append(note.Lines, strconv.Quote(name))
@@ -215,7 +215,7 @@ func ask(launched []fly.Machine) ([]fly.Machine, []render.Note) {
 	if len(only) > 0 {
 		notes = append(notes, note)
 	}
-	return asked, notes
+	return chosen, notes
 }
 
 // differences returns the notes about Machines that a deploy of the file would
@@ -229,7 +229,7 @@ func differences(file *flytoml.File, launched []fly.Machine) []render.Note {
 		changes, err := render.WouldChange(file, set.group, set.config)
 		switch {
 		case err != nil:
-			differ.Lines = append(differ.Lines, fmt.Sprintf("%s of %q: not to be compared: %s",
+			differ.Lines = append(differ.Lines, fmt.Sprintf("%s of %q: cannot be compared: %s",
 				someIDs(set.ids), set.group, err))
 		case len(changes) > 0:
 			differ.Lines = append(differ.Lines, set.differIn(render.Paths(changes, fromFile(set.config))))
@@ -252,8 +252,8 @@ func differences(file *flytoml.File, launched []fly.Machine) []render.Note {
 }
 
 // differIn returns the line of a note that names these Machines and the paths.
-func (a *alike) differIn(paths []string) string {
-	return fmt.Sprintf("%s of %q: %s", someIDs(a.ids), a.group, outside.List(paths, maxPaths))
+func (s *machineSet) differIn(paths []string) string {
+	return fmt.Sprintf("%s of %q: %s", someIDs(s.ids), s.group, outside.List(paths, maxPaths))
 }
 
 func someIDs(ids []string) string {

@@ -94,7 +94,7 @@ func TestGroupsWithoutMachines(t *testing.T) {
 	}
 	shown, _ := read(t, client, "shop-api")
 	for _, want := range []string{
-		fmt.Sprintf("#   Machine %s of \"old\": not to be compared: the file has no process group 'old'; it has app\n", id),
+		fmt.Sprintf("#   Machine %s of \"old\": cannot be compared: the file has no process group 'old'; it has app\n", id),
 		"# Process groups without a Machine:\n#   \"app\"\n",
 	} {
 		if !strings.Contains(head(shown), want) {

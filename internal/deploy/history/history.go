@@ -92,7 +92,7 @@ func Read(j *journal.Journal, app string) (Past, error) {
 // Open reports whether a release with that status waits for its end.
 func Open(status fly.ReleaseStatus) bool { return status == "pending" || status == fly.ReleaseRunning }
 
-// unfinishedRun returns a run without an end; nil if it has one.
+// unfinishedRun returns what is known of a run that has no end; nil if it has one.
 func unfinishedRun(run journal.Run) *Unfinished {
 	if run.Finished {
 		return nil

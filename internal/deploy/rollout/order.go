@@ -47,9 +47,9 @@ func (w Work) Order() [][]Pool {
 	switch w.Strategy {
 	case Canary:
 		add(w.pools(RoleLeftover))
-		add(w.made(RoleCanary))
+		add(w.newPools(RoleCanary))
 	}
-	add(w.made(""))
+	add(w.newPools(""))
 	switch w.Strategy {
 	case Immediate:
 		add(w.atOnce())
@@ -57,7 +57,7 @@ func (w Work) Order() [][]Pool {
 		add(w.rolling())
 	}
 	if w.Strategy == BlueGreen {
-		greens := w.made(RoleGreen)
+		greens := w.newPools(RoleGreen)
 		add(together(greens, greenWidth(count(greens))))
 		add(together(append(w.pools(RoleBlue), w.pools(RoleLeftover)...), maxImmediate))
 	}
@@ -98,8 +98,8 @@ func (w Work) places() (created []Create, existing int) {
 	return created, len(created)
 }
 
-// made returns the pools of the new Machines of a role.
-func (w Work) made(role Role) []Pool {
+// newPools returns the pools of the new Machines of a role.
+func (w Work) newPools(role Role) []Pool {
 	var pools []Pool
 	created, _ := w.places()
 	for i, create := range created {
