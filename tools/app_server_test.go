@@ -40,7 +40,8 @@ func newAppServer(t *testing.T, app string, options flysim.Options) *appServer {
 	}
 	b := &appServer{Platform: p, t: t, app: app}
 	j := journaltest.Open(t, filepath.Join(t.TempDir(), "state"), time.Now)
-	deps := call.Deps{Journal: j, Clock: flytest.WallClock{}, Runs: call.NewRuns(flytest.WallClock{}), Log: slog.New(slog.DiscardHandler)}
+	deps := call.Deps{Journal: j, Clock: flytest.WallClock{}, Runs: call.NewRuns(flytest.WallClock{}),
+		Log: slog.New(slog.DiscardHandler)}
 	b.toolset = newToolset(Deps{Fly: p.Client(), Deps: deps})
 	return b
 }
@@ -68,7 +69,8 @@ func (b *appServer) planOf(in deployInput) plan.Proposal[deploy.Work, deploy.Res
 // apply does what was planned, as if it had been approved.
 func (b *appServer) apply(planned plan.Proposal[deploy.Work, deploy.Result]) (deploy.Result, error) {
 	b.t.Helper()
-	grant := b.Grant(call.Ledger{Journal: b.toolset.Journal}, gate.Request{Tool: "deploy", App: b.app, Steps: planned.Plan.Grants()})
+	grant := b.Grant(call.Ledger{Journal: b.toolset.Journal}, gate.Request{Tool: "deploy", App: b.app,
+		Steps: planned.Plan.Grants()})
 	b.ResetCalls()
 	out, err := b.toolset.deployer().Apply(b.t.Context(), planned.Work, grant, func(plan.Progress) {})
 	b.addUp(out)
@@ -78,7 +80,8 @@ func (b *appServer) apply(planned plan.Proposal[deploy.Work, deploy.Result]) (de
 // addUp checks that every Machine is counted once.
 func (b *appServer) addUp(out deploy.Result) {
 	b.t.Helper()
-	if m := out.Machines; m != nil && m.Total != m.Updated+m.Created+m.Unchanged+m.Left+m.Failed+m.PutBack+m.NotStarted+m.Unclear {
+	if m := out.Machines; m != nil &&
+		m.Total != m.Updated+m.Created+m.Unchanged+m.Left+m.Failed+m.PutBack+m.NotStarted+m.Unclear {
 		b.t.Errorf("the counts do not add up: %+v, %q", *m, out.Summary)
 	}
 }

@@ -71,7 +71,8 @@ func newCaseServer(b *appServer, text, dir string) *caseServer {
 	}
 	gated := []string{"deploy", "allocate_flycast", "release_public_ips"}
 	rule := fmt.Sprintf(
-		"[[rule]]\nname = \"all\"\ntools = [\"%s\"]\napps = [%q]\ndecision = \"auto\"\nlimit_per_hour = 1000\naccept = [\"%s\"]\n",
+		"[[rule]]\nname = \"all\"\ntools = [\"%s\"]\napps = [%q]\ndecision = \"auto\"\nlimit_per_hour = "+
+			"1000\naccept = [\"%s\"]\n",
 		strings.Join(gated, `", "`), b.app, strings.Join(hazards, `", "`))
 	policy, err := gate.ParsePolicy([]byte(rule), plan.Vocabulary(gated...))
 	must(err)

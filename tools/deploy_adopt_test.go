@@ -11,7 +11,8 @@ import (
 )
 
 // redirecting are services that redirect plain HTTP.
-const redirecting = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["http","tls"]}]}]`
+const redirecting = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],` +
+	`"force_https":true},{"port":443,"handlers":["http","tls"]}]}]`
 
 // Machines that fly deploy did not make: list_ips names them, and both ways that
 // it offers end with a ready app.
@@ -25,11 +26,14 @@ func TestAdoptJourney(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		line := "fly machine update " + ids[0] + " -a inner-circle --port 80:8080/tcp:- --port 80:8080/tcp:http --port 443:8080/tcp:http:tls"
+		line := "fly machine update " + ids[0] +
+			" -a inner-circle --port 80:8080/tcp:- --port 80:8080/tcp:http --port 443:8080/tcp:http:tls"
 		switch {
-		case !slices.Equal(blockerIDs(listed.Blockers), []string{plan.ForceHTTPS}) || !strings.Contains(listed.Blockers[0].What, ids[0]) || !strings.Contains(listed.Blockers[0].Fix, line):
+		case !slices.Equal(blockerIDs(listed.Blockers), []string{plan.ForceHTTPS}) ||
+			!strings.Contains(listed.Blockers[0].What, ids[0]) || !strings.Contains(listed.Blockers[0].Fix, line):
 			t.Fatalf("got %+v, want %q", listed.Blockers, line)
-		case len(listed.Next) != 2 || listed.Next[0].Tool != "patch_services" || !strings.Contains(listed.Next[0].Why, "adopt: true") || listed.Next[1].Command != line:
+		case len(listed.Next) != 2 || listed.Next[0].Tool != "patch_services" ||
+			!strings.Contains(listed.Next[0].Why, "adopt: true") || listed.Next[1].Command != line:
 			t.Fatalf("next %+v", listed.Next)
 		}
 
@@ -41,7 +45,8 @@ func TestAdoptJourney(t *testing.T) {
 
 		// Without adopt they are left alone, and that is said.
 		left := b.planOf(deployInput{Content: content, Image: image})
-		if left.Out.Machines.Left != len(ids) || !flytest.Mentions(left.Out.Remarks, "adopt: true") || len(left.Work.Rollout.Updates) != 0 {
+		if left.Out.Machines.Left != len(ids) || !flytest.Mentions(left.Out.Remarks, "adopt: true") ||
+			len(left.Work.Rollout.Updates) != 0 {
 			t.Errorf("without adopt: %+v, remarks %q", left.Out.Machines, left.Out.Remarks)
 		}
 
@@ -49,8 +54,10 @@ func TestAdoptJourney(t *testing.T) {
 		question := planned.Plan.Question().Text()
 		switch {
 		case len(planned.Work.Rollout.Updates) != len(ids) || len(planned.Work.Rollout.Creates) != 0:
-			t.Fatalf("%d changes and %d creations, want %d and none", len(planned.Work.Rollout.Updates), len(planned.Work.Rollout.Creates), len(ids))
-		case !strings.Contains(question, "not made by fly deploy") || !strings.Contains(question, ids[0]) || !strings.Contains(question, `will belong to group "app"`):
+			t.Fatalf("%d changes and %d creations, want %d and none", len(planned.Work.Rollout.Updates),
+				len(planned.Work.Rollout.Creates), len(ids))
+		case !strings.Contains(question, "not made by fly deploy") || !strings.Contains(question, ids[0]) ||
+			!strings.Contains(question, `will belong to group "app"`):
 			t.Errorf("question:\n%s", question)
 		case !flytest.Mentions(planned.Out.Remarks, "adopted: "):
 			t.Errorf("remarks %q", planned.Out.Remarks)

@@ -66,7 +66,8 @@ func (b driftServer) plan(arguments map[string]any) deploy.Result {
 	if n := len(b.Writes()); n != 0 {
 		b.t.Errorf("%d writes", n)
 	}
-	if body, err := json.Marshal(out); err != nil || strings.Contains(string(body), "sw0rdfish") || strings.Contains(string(body), "hunter2") {
+	if body, err := json.Marshal(out); err != nil || strings.Contains(string(body), "sw0rdfish") ||
+		strings.Contains(string(body), "hunter2") {
 		b.t.Errorf("a secret is told, or %v: %s", err, body)
 	}
 	return out
@@ -74,7 +75,10 @@ func (b driftServer) plan(arguments map[string]any) deploy.Result {
 
 // releases counts how often the last release was read.
 func (b driftServer) releases() int {
-	return len(slices.DeleteFunc(b.Calls(), func(c flysim.Call) bool { return !strings.Contains(string(c.Body), "FlycastRelease") }))
+	return len(slices.DeleteFunc(b.Calls(), func(c flysim.Call) bool {
+		return !strings.Contains(string(c.Body),
+			"FlycastRelease")
+	}))
 }
 
 func drifts(out deploy.Result) []string {
@@ -105,10 +109,12 @@ func TestDeployDriftLive(t *testing.T) {
 	if len(out.Blockers) > 0 || out.Plan == nil {
 		t.Errorf("blocked: %s", blocked(out))
 	}
-	if want := "app: env.DEBUG removed (was ‹hidden, 7 bytes›) (changed on the Machines since version 14)"; !slices.Equal(out.Changes, []string{want}) {
+	if want := "app: env.DEBUG removed (was ‹hidden, 7 bytes›) (changed on the Machines since version 14)"; !slices.Equal(
+		out.Changes, []string{want}) {
 		t.Errorf("changes %q", out.Changes)
 	}
-	if want := "this undoes values that were changed on the Machines since version 14: app env.DEBUG"; !slices.Contains(out.Remarks, want) {
+	if want := "this undoes values that were changed on the Machines since version 14: app env.DEBUG"; !slices.Contains(
+		out.Remarks, want) {
 		t.Errorf("remarks %q", out.Remarks)
 	}
 
@@ -120,10 +126,12 @@ func TestDeployDriftLive(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	want := "app: guest.memory_mb: 1024 → 512 (changed on the Machines since version 14)"
-	if len(out.Blockers) > 0 || out.Plan == nil || !slices.Contains(out.Plan.Hazards, plan.OtherConfigChanges) || !slices.Contains(out.Changes, want) {
+	if len(out.Blockers) > 0 || out.Plan == nil || !slices.Contains(out.Plan.Hazards,
+		plan.OtherConfigChanges) || !slices.Contains(out.Changes, want) {
 		t.Errorf("blocked %s, changes %q", blocked(out), out.Changes)
 	}
-	if want := "this undoes values that were changed on the Machines since version 14: app env.DEBUG, app guest.memory_mb"; !slices.Contains(out.Remarks, want) {
+	if want := "this undoes values that were changed on the Machines since version 14: app env.DEBUG, app guest.memory_mb"; !slices.Contains(
+		out.Remarks, want) {
 		t.Errorf("remarks %q", out.Remarks)
 	}
 }
@@ -139,7 +147,8 @@ func TestDeployDriftBehind(t *testing.T) {
 	if got, want := drifts(out), []string{"app env.LOG_LEVEL behind 1"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if !flytest.Mentions(out.Changes, "(on Machines that did not get version 14)") || flytest.Mentions(out.Changes, "changed on the Machines") {
+	if !flytest.Mentions(out.Changes, "(on Machines that did not get version 14)") ||
+		flytest.Mentions(out.Changes, "changed on the Machines") {
 		t.Errorf("changes %q", out.Changes)
 	}
 	if flytest.Mentions(out.Remarks, "this undoes") || !flytest.Mentions(out.Remarks, "did not get version 14") {
@@ -151,13 +160,16 @@ func TestDeployDriftBehind(t *testing.T) {
 func TestDeployDriftFile(t *testing.T) {
 	b := newDriftServer(t)
 	out := b.plan(map[string]any{"content": b.file(`"info"`, `"debug"`, "= 512", "= 1024")})
-	if got, want := drifts(out), []string{"app env.LOG_LEVEL file 2", "app guest.memory_mb file 2"}; !slices.Equal(got, want) {
+	if got, want := drifts(out), []string{"app env.LOG_LEVEL file 2",
+		"app guest.memory_mb file 2"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if !flytest.Mentions(out.Changes, "guest.memory_mb: 512 → 1024 (edited in the file since version 14)") || len(out.Blockers) > 0 {
+	if !flytest.Mentions(out.Changes, "guest.memory_mb: 512 → 1024 (edited in the file since version 14)") ||
+		len(out.Blockers) > 0 {
 		t.Errorf("changes %q, blocked %s", out.Changes, blocked(out))
 	}
-	if !flytest.Mentions(out.Changes, "env.LOG_LEVEL: ‹hidden, 4 bytes› → ‹hidden, 5 bytes, changed› (edited in the file since version 14)") {
+	if !flytest.Mentions(out.Changes,
+		"env.LOG_LEVEL: ‹hidden, 4 bytes› → ‹hidden, 5 bytes, changed› (edited in the file since version 14)") {
 		t.Errorf("changes %q", out.Changes)
 	}
 	if flytest.Mentions(out.Remarks, "undoes") || flytest.Mentions(out.Remarks, "not known") {
@@ -170,10 +182,12 @@ func TestDeployDriftBoth(t *testing.T) {
 	b := newDriftServer(t)
 	b.byHand(b.MachineIDs("shop-api")[0], "guest", map[string]any{"memory_mb": 2048})
 	out := b.plan(map[string]any{"content": b.file("= 512", "= 1024")})
-	if got, want := drifts(out), []string{"app guest.memory_mb both 1", "app guest.memory_mb file 1"}; !slices.Equal(got, want) {
+	if got, want := drifts(out), []string{"app guest.memory_mb both 1",
+		"app guest.memory_mb file 1"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	for _, want := range []string{"512 → 1024 (edited in the file since version 14)", "2048 → 1024 (changed on the Machines and in the file since version 14)"} {
+	for _, want := range []string{"512 → 1024 (edited in the file since version 14)",
+		"2048 → 1024 (changed on the Machines and in the file since version 14)"} {
 		if !flytest.Mentions(out.Changes, want) {
 			t.Errorf("got %q, want %s", out.Changes, want)
 		}
@@ -192,7 +206,8 @@ func TestDeployDriftUnknown(t *testing.T) {
 	if got, want := drifts(out), []string{"app guest.memory_mb unknown 2"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if !flytest.Mentions(out.Remarks, "the origin of the changes is unknown: the last release could not be read (unauthorized)") {
+	if !flytest.Mentions(out.Remarks,
+		"the origin of the changes is unknown: the last release could not be read (unauthorized)") {
 		t.Errorf("remarks %q", out.Remarks)
 	}
 	if !flytest.Mentions(out.Changes, "guest.memory_mb: 512 → 1024") || flytest.Mentions(out.Changes, "since") {
@@ -224,7 +239,8 @@ func TestDeployDriftEdit(t *testing.T) {
 		return map[string]any{"draft": out.Draft}
 	}
 	out := b.plan(patch(map[string]any{"app": "shop-api"}))
-	if len(out.Drift) > 0 || !flytest.Mentions(out.Changes, "force_https") || flytest.Mentions(out.Changes, "since") || flytest.Mentions(out.Remarks, "not known") {
+	if len(out.Drift) > 0 || !flytest.Mentions(out.Changes, "force_https") ||
+		flytest.Mentions(out.Changes, "since") || flytest.Mentions(out.Remarks, "not known") {
 		t.Errorf("drift %q, changes %q, remarks %q", drifts(out), out.Changes, out.Remarks)
 	}
 	if n := b.releases(); n != 0 {
@@ -269,7 +285,10 @@ func TestDeployDriftBounds(t *testing.T) {
 	if len(out.Drift) != plan.MaxLines {
 		t.Errorf("%d entries", len(out.Drift))
 	}
-	if i := slices.IndexFunc(out.Remarks, func(r string) bool { return strings.HasSuffix(r, "app env.VAR_04 and 57 more") }); i < 0 {
+	if i := slices.IndexFunc(out.Remarks, func(r string) bool {
+		return strings.HasSuffix(r,
+			"app env.VAR_04 and 57 more")
+	}); i < 0 {
 		t.Errorf("remarks %q", out.Remarks)
 	}
 }
@@ -282,9 +301,11 @@ func TestDeployRefusedCall(t *testing.T) {
 	w.ResetCalls()
 	var out plan.Result
 	w.call(deployName, map[string]any{
-		"app": "inner-circle", "content": strings.Replace(string(file), "min_machines_running = 0", "min_machines_running = 1", 1), "strategy": "bluegreen",
+		"app": "inner-circle", "content": strings.Replace(string(file), "min_machines_running = 0",
+			"min_machines_running = 1", 1), "strategy": "bluegreen",
 	}, &out)
-	if out.Status != plan.Refused || out.Code != gate.Precondition || len(out.Blockers) != 1 || out.Blockers[0].ID != target.StrategyNotPossible || out.Approval != nil || len(w.Writes()) != 0 {
+	if out.Status != plan.Refused || out.Code != gate.Precondition || len(out.Blockers) != 1 ||
+		out.Blockers[0].ID != target.StrategyNotPossible || out.Approval != nil || len(w.Writes()) != 0 {
 		t.Errorf("got %+v, %d writes", out, len(w.Writes()))
 	}
 }

@@ -98,7 +98,8 @@ func digestCases() []digestCase {
 			}},
 		{tool: deploy, app: "shop-api", name: "new group", content: func(b *appServer) string {
 			return b.file("[http_service]",
-				"[processes]\napp = \"\"\nworker = \"work\"\n\n[mounts]\nsource = \"data\"\ndestination = \"/data\"\nprocesses = [\"worker\"]\n\n[http_service]\nprocesses = [\"app\"]")
+				"[processes]\napp = \"\"\nworker = \"work\"\n\n[mounts]\nsource = \"data\"\ndestination = "+
+					"\"/data\"\nprocesses = [\"worker\"]\n\n[http_service]\nprocesses = [\"app\"]")
 		}},
 	}
 	for _, strategy := range []string{"rolling", "immediate", "canary", "bluegreen"} {

@@ -115,7 +115,8 @@ func stopAll(s *caseServer) {
 // through, or it is a person's turn.
 func TestFixesEnd(t *testing.T) {
 	udp := "[[services]]\n  protocol = \"udp\"\n  internal_port = 53\n" + entry(53, "")
-	two := redirectingService + serviceTOML(8081, entry(80, plainHandlers+"    force_https = true\n"), entry(443, tlsHandlers))
+	two := redirectingService + serviceTOML(8081, entry(80, plainHandlers+"    force_https = true\n"),
+		entry(443, tlsHandlers))
 	tests := []struct {
 		name      string
 		toml      string
@@ -129,69 +130,94 @@ func TestFixesEnd(t *testing.T) {
 		{name: "no Flycast address", toml: web(readyService), addresses: `["public"]`, most: 3},
 		{name: "a redirect", toml: web(redirectingService), most: 4},
 		{name: "a redirect, and no Flycast address", toml: web(redirectingService), addresses: `["public"]`, most: 6},
-		{name: "a new port", toml: web(readyService), deploys: web(readyService + serviceTOML(9090, entry(9090, ""))), most: 3},
-		{name: "a new port and a redirect", toml: web(redirectingService), deploys: web(redirectingService + serviceTOML(9090, entry(9090, ""))), most: 6},
-		{name: "another program", toml: web(readyService), deploys: web(strings.Replace(readyService, "8080", "9090", 1)), most: 3},
-		{name: "another program and a redirect", toml: web(redirectingService), deploys: web(strings.Replace(redirectingService, "8080", "9090", 1)), most: 6},
+		{name: "a new port", toml: web(readyService), deploys: web(readyService + serviceTOML(9090,
+			entry(9090, ""))), most: 3},
+		{name: "a new port and a redirect", toml: web(redirectingService), deploys: web(redirectingService +
+			serviceTOML(9090, entry(9090, ""))), most: 6},
+		{name: "another program", toml: web(readyService), deploys: web(strings.Replace(readyService, "8080",
+			"9090", 1)), most: 3},
+		{name: "another program and a redirect", toml: web(redirectingService),
+			deploys: web(strings.Replace(redirectingService, "8080", "9090", 1)), most: 6},
 		{name: "two services on one port", toml: web(two), most: 4},
-		{name: "two services on one port, the redirect taken off", toml: web(two), deploys: web(strings.ReplaceAll(two, "true", "false")), most: 1},
+		{name: "two services on one port, the redirect taken off", toml: web(two),
+			deploys: web(strings.ReplaceAll(two, "true", "false")), most: 1},
 		{name: "no ports", toml: web(serviceTOML(8080)), most: 4},
 		{name: "no ports, and no Flycast address", toml: web(serviceTOML(8080)), addresses: `["public"]`, most: 6},
 		{name: "no ports, and a file with some", toml: web(serviceTOML(8080)), deploys: web(readyService), most: 1},
-		{name: "no ports, and a file with some for another program", toml: web(serviceTOML(8080)), deploys: web(strings.Replace(readyService, "8080", "9090", 1)), most: 1},
+		{name: "no ports, and a file with some for another program", toml: web(serviceTOML(8080)),
+			deploys: web(strings.Replace(readyService, "8080", "9090", 1)), most: 1},
 		{name: "no ports of several programs", toml: web(serviceTOML(8080) + serviceTOML(9090)), end: plan.NoPorts, most: 1},
 		{name: "a database without ports", toml: web(serviceTOML(6379)), most: 4},
 		{name: "no service", toml: web(""), most: 1},
 		{name: "no service, and a file with one", toml: web(""), deploys: web(readyService), most: 3},
 		{name: "TLS alone", toml: web(serviceTOML(8080, entry(443, tlsHandlers))), most: 4},
-		{name: "TLS alone, and a file with another port", toml: web(serviceTOML(8080, entry(443, tlsHandlers))), deploys: web(serviceTOML(8080, entry(443, tlsHandlers), entry(80, plainHandlers)) + serviceTOML(9090, entry(9090, ""))), most: 6},
+		{name: "TLS alone, and a file with another port", toml: web(serviceTOML(8080, entry(443, tlsHandlers))),
+			deploys: web(serviceTOML(8080, entry(443, tlsHandlers), entry(80, plainHandlers)) + serviceTOML(9090,
+				entry(9090, ""))), most: 6},
 		{name: "raw TLS alone", toml: web(serviceTOML(1883, entry(8883, rawTLS))), most: 4},
 		{name: "pg_tls alone", toml: web(serviceTOML(5432, entry(5432, pgTLS))), most: 4},
-		{name: "TLS alone twice", toml: web(serviceTOML(8080, entry(443, tlsHandlers)) + serviceTOML(1883, entry(8883, rawTLS))), most: 4},
+		{name: "TLS alone twice", toml: web(serviceTOML(8080, entry(443, tlsHandlers)) + serviceTOML(1883,
+			entry(8883, rawTLS))), most: 4},
 		{name: "UDP", toml: web(readyService + udp), end: plan.UDPService, most: 1},
-		{name: "UDP, and a file with a new port", toml: web(readyService + udp), deploys: web(readyService + udp + serviceTOML(9090, entry(9090, ""))), end: plan.UDPService, most: 2},
+		{name: "UDP, and a file with a new port", toml: web(readyService + udp), deploys: web(readyService + udp +
+			serviceTOML(9090, entry(9090, ""))), end: plan.UDPService, most: 2},
 		{name: "loopback", toml: web(readyService), end: plan.BindLoopback, most: 1, before: func(s *caseServer) {
 			for _, id := range s.MachineIDs(s.app) {
 				s.SetListen(s.app, id, []string{"127.0.0.1:8080"})
 			}
 		}},
-		{name: "loopback, and a file for another program", toml: web(readyService), deploys: web(strings.Replace(readyService, "8080", "9090", 1)), end: plan.BindLoopback, most: 2, before: func(s *caseServer) {
-			for _, id := range s.MachineIDs(s.app) {
-				s.SetListen(s.app, id, []string{"127.0.0.1:8080"})
-			}
-		}},
-		{name: "Flycast for another network", toml: web(readyService), addresses: `["public"]`, most: 3, before: func(s *caseServer) {
-			s.AddApp("other", "personal", "tenant-7")
-			s.AddAddress(s.app, "private_v6", "", "tenant-7")
-		}},
-		{name: "Machines that cannot be listed", toml: web(readyService), end: plan.NoServices, most: 1, before: func(s *caseServer) {
-			s.Inject(flysim.Fault{Operation: "machine.list", Status: http.StatusForbidden, Times: -1})
-		}},
-		{name: "Machines that cannot be read", toml: web(readyService), end: plan.MachineUnread, most: 1, before: func(s *caseServer) {
-			s.OnAnswer = func(_ string, body []byte) []byte {
-				return []byte(strings.Replace(string(body), `"config":{`, `"incomplete_config":{`, 1))
-			}
-		}},
+		{name: "loopback, and a file for another program", toml: web(readyService),
+			deploys: web(strings.Replace(readyService, "8080", "9090", 1)), end: plan.BindLoopback, most: 2,
+			before: func(s *caseServer) {
+				for _, id := range s.MachineIDs(s.app) {
+					s.SetListen(s.app, id, []string{"127.0.0.1:8080"})
+				}
+			}},
+		{name: "Flycast for another network", toml: web(readyService), addresses: `["public"]`, most: 3,
+			before: func(s *caseServer) {
+				s.AddApp("other", "personal", "tenant-7")
+				s.AddAddress(s.app, "private_v6", "", "tenant-7")
+			}},
+		{name: "Machines that cannot be listed", toml: web(readyService), end: plan.NoServices, most: 1,
+			before: func(s *caseServer) {
+				s.Inject(flysim.Fault{Operation: "machine.list", Status: http.StatusForbidden, Times: -1})
+			}},
+		{name: "Machines that cannot be read", toml: web(readyService), end: plan.MachineUnread, most: 1,
+			before: func(s *caseServer) {
+				s.OnAnswer = func(_ string, body []byte) []byte {
+					return []byte(strings.Replace(string(body), `"config":{`, `"incomplete_config":{`, 1))
+				}
+			}},
 
 		{name: "stopped for good", toml: web(readyService + "  auto_start_machines = false\n"), most: 4, before: stopAll},
-		{name: "a database, stopped for good", toml: web(strings.Replace(serviceTOML(6379, entry(6379, "")), "internal_port", "auto_start_machines = false\n  internal_port", 1)), most: 4, before: stopAll},
-		{name: "a Machine on a host that is down", toml: web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), deploys: web(redirectingService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), end: target.HostDown, most: 1, before: func(s *caseServer) {
-			for _, id := range s.MachineIDs(s.app) {
-				s.SetHost(s.app, id, "unreachable")
-			}
-		}},
-		{name: "no Machine", toml: web(readyService), deploys: web(readyService), end: target.NoMachines, most: 1, before: func(s *caseServer) {
-			for _, id := range s.MachineIDs(s.app) {
-				s.DestroyMachine(s.app, id)
-			}
-		}},
-		{name: "a volume that is not there", toml: web(readyService), deploys: web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"), end: target.ReplacementNeeded, most: 1},
-		{name: "a strategy that cannot be", toml: web(readyService), deploys: web(redirectingService + "[deploy]\n  strategy = \"bluegreen\"\n  [[http_service.checks]]\n  path = \"/\"\n"), end: target.StrategyNotPossible, most: 1, before: func(s *caseServer) { s.ForbidBlueGreen(s.app) }},
-		{name: "half a configuration", toml: web(readyService), deploys: web(redirectingService), end: target.IncompleteConfiguration, most: 1, before: func(s *caseServer) {
-			s.OnAnswer = func(_ string, body []byte) []byte {
-				return []byte(strings.Replace(string(body), `"config":{`, `"incomplete_config":{`, 1))
-			}
-		}},
+		{name: "a database, stopped for good", toml: web(strings.Replace(serviceTOML(6379, entry(6379, "")),
+			"internal_port", "auto_start_machines = false\n  internal_port", 1)), most: 4, before: stopAll},
+		{name: "a Machine on a host that is down",
+			toml:    web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"),
+			deploys: web(redirectingService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"),
+			end:     target.HostDown, most: 1, before: func(s *caseServer) {
+				for _, id := range s.MachineIDs(s.app) {
+					s.SetHost(s.app, id, "unreachable")
+				}
+			}},
+		{name: "no Machine", toml: web(readyService), deploys: web(readyService), end: target.NoMachines, most: 1,
+			before: func(s *caseServer) {
+				for _, id := range s.MachineIDs(s.app) {
+					s.DestroyMachine(s.app, id)
+				}
+			}},
+		{name: "a volume that is not there", toml: web(readyService),
+			deploys: web(readyService + "[mounts]\n  source = \"data\"\n  destination = \"/data\"\n"),
+			end:     target.ReplacementNeeded, most: 1},
+		{name: "a strategy that cannot be", toml: web(readyService), deploys: web(redirectingService +
+			"[deploy]\n  strategy = \"bluegreen\"\n  [[http_service.checks]]\n  path = \"/\"\n"),
+			end: target.StrategyNotPossible, most: 1, before: func(s *caseServer) { s.ForbidBlueGreen(s.app) }},
+		{name: "half a configuration", toml: web(readyService), deploys: web(redirectingService),
+			end: target.IncompleteConfiguration, most: 1, before: func(s *caseServer) {
+				s.OnAnswer = func(_ string, body []byte) []byte {
+					return []byte(strings.Replace(string(body), `"config":{`, `"incomplete_config":{`, 1))
+				}
+			}},
 	}
 	var mu sync.Mutex
 	seen := make(map[string]bool)
@@ -217,7 +243,8 @@ func TestFixesEnd(t *testing.T) {
 					maps.Copy(seen, f.seen)
 					mu.Unlock()
 					if end != test.end || len(f.calls) > test.most {
-						s.t.Errorf("%d calls, ended at %q; want at most %d, and %q:\n%s", len(f.calls), end, test.most, test.end, strings.Join(f.calls, "\n"))
+						s.t.Errorf("%d calls, ended at %q; want at most %d, and %q:\n%s", len(f.calls), end, test.most,
+							test.end, strings.Join(f.calls, "\n"))
 					}
 				})
 			})
@@ -226,7 +253,8 @@ func TestFixesEnd(t *testing.T) {
 	t.Run("all", follow) // it returns when all of them have
 	// Every blocker is among them, but for those whose fix names no tool.
 	elsewhere := map[string]string{
-		target.NoRegion: "a key of the file", deploy.CreationUnconfirmed: "waiting", target.GroupUnknown: "a person names the group",
+		target.NoRegion: "a key of the file", deploy.CreationUnconfirmed: "waiting",
+		target.GroupUnknown: "a person names the group",
 	}
 	for _, id := range blockerIDsInSource(t) {
 		if !seen[id] && elsewhere[id] == "" {
@@ -242,7 +270,8 @@ func blockerIDsInSource(t *testing.T) []string {
 	value := regexp.MustCompile(`(?m)^\s*(?:const )?(\w+)\s+(?:Hazard\s+)?= "(\w+)"$`)
 	words := make(map[string]string)
 	var names []string
-	for _, dir := range []string{".", "../internal/rules", "../internal/plan", "../internal/deploy", "../internal/deploy/target", "../internal/deploy/exposure"} {
+	for _, dir := range []string{".", "../internal/rules", "../internal/plan", "../internal/deploy",
+		"../internal/deploy/target", "../internal/deploy/exposure"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -23,7 +23,8 @@ import (
 // would accept. None of them says that something is lost or ends.
 func harmlessHazards() []plan.Hazard {
 	return []plan.Hazard{
-		plan.Restart, plan.BriefOutage, plan.ImageChange, plan.OtherConfigChanges, plan.FilesLostOnStop, plan.PublicPlainHTTP, plan.NotPutBack,
+		plan.Restart, plan.BriefOutage, plan.ImageChange, plan.OtherConfigChanges, plan.FilesLostOnStop,
+		plan.PublicPlainHTTP, plan.NotPutBack,
 		plan.MachineCreated, plan.NewPublicService, plan.OpenToOtherNetwork,
 	}
 }
@@ -41,7 +42,10 @@ func judgedHarmless(t *testing.T, p plan.Plan) bool {
 	for _, h := range harmlessHazards() {
 		accept = append(accept, fmt.Sprintf("%q", h))
 	}
-	rules, err := gate.ParsePolicy([]byte(fmt.Sprintf("[[rule]]\ntools = [%q]\napps = [%q]\ndecision = \"auto\"\nlimit_per_hour = 9\naccept = [%s]\n", p.Tool, p.App, strings.Join(accept, ","))), plan.Vocabulary(p.Tool))
+	rules, err := gate.ParsePolicy(
+		[]byte(fmt.Sprintf(
+			"[[rule]]\ntools = [%q]\napps = [%q]\ndecision = \"auto\"\nlimit_per_hour = 9\naccept = [%s]\n", p.Tool,
+			p.App, strings.Join(accept, ","))), plan.Vocabulary(p.Tool))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +139,8 @@ func releaseShapes(b *appServer) []shape {
 	var out []shape
 	kinds := []string{"shared_v4", "v4", "v6"}
 	carries := map[string]string{"shared_v4": "http", "v4": "http raw udp", "v6": "http raw"}
-	serves := map[string]string{"http": oneService("tcp", httpPort, tlsPort), "raw": oneService("tcp", rawPort), "udp": oneService("udp", rawPort), "": "[]"}
+	serves := map[string]string{"http": oneService("tcp", httpPort, tlsPort), "raw": oneService("tcp",
+		rawPort), "udp": oneService("udp", rawPort), "": "[]"}
 	number := 0
 	for has := range 1 << len(kinds) {
 		for what, services := range serves {
@@ -218,7 +223,8 @@ func deployShapes(b *appServer) []shape {
 			}
 			for _, group := range []string{"app", "web"} {
 				config := platformtest.WithField(b.t, machine.Config{}, "image", "registry.fly.io/x:deployment-1")
-				config = platformtest.WithField(b.t, config, "metadata", map[string]string{machine.MetadataPlatformVersion: "v2", machine.MetadataProcessGroup: group})
+				config = platformtest.WithField(b.t, config, "metadata",
+					map[string]string{machine.MetadataPlatformVersion: "v2", machine.MetadataProcessGroup: group})
 				made, err := one.Apply(group, config)
 				if err != nil {
 					b.t.Fatal(err)
@@ -228,7 +234,8 @@ func deployShapes(b *appServer) []shape {
 			for gets := range sets {
 				for _, strategy := range []rollout.Strategy{rollout.Rolling, rollout.Immediate, rollout.BlueGreen} {
 					b.app = app
-					planned, err := b.toolset.planDeploy(b.t.Context(), deployInput{App: app, Content: file(sets[gets]), Strategy: string(strategy)})
+					planned, err := b.toolset.planDeploy(b.t.Context(), deployInput{App: app, Content: file(sets[gets]),
+						Strategy: string(strategy)})
 					if err != nil {
 						b.t.Fatal(err)
 					}
@@ -240,7 +247,8 @@ func deployShapes(b *appServer) []shape {
 						}
 						return reached
 					}
-					ends := slices.ContainsFunc(reached(sets[had]), func(port string) bool { return !slices.Contains(reached(sets[gets]), port) })
+					ends := slices.ContainsFunc(reached(sets[had]),
+						func(port string) bool { return !slices.Contains(reached(sets[gets]), port) })
 					out = append(out, shape{
 						name: fmt.Sprintf("%s to %s, %s, %s", sets[had], sets[gets], audience, strategy),
 						plan: planned.Plan, ends: ends, irreversible: strategy == rollout.BlueGreen,
@@ -257,7 +265,8 @@ func allocateShapes(b *appServer) []shape {
 	b.AddApp("reached", "personal", "")
 	var out []shape
 	for _, network := range []string{"", "partners"} {
-		planned, err := address.NewAllocator(b.toolset.fly, flytest.WallClock{}, nil).Plan(b.t.Context(), address.AllocateInput{App: "reached", Network: network})
+		planned, err := address.NewAllocator(b.toolset.fly, flytest.WallClock{}, nil).Plan(b.t.Context(),
+			address.AllocateInput{App: "reached", Network: network})
 		if err != nil {
 			b.t.Fatal(err)
 		}

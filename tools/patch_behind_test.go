@@ -25,7 +25,8 @@ func (b *appServer) patch() (planned patch.Proposal, out patch.Result) {
 	if planned.Plan.Empty() {
 		return planned, out
 	}
-	grant := b.Grant(call.Ledger{Journal: b.toolset.Journal}, gate.Request{Tool: "patch_services", App: b.app, Steps: planned.Plan.Grants()})
+	grant := b.Grant(call.Ledger{Journal: b.toolset.Journal}, gate.Request{Tool: "patch_services", App: b.app,
+		Steps: planned.Plan.Grants()})
 	if out, err = b.toolset.editor().Apply(planned.Work, grant, call.CallerFrom(b.t.Context()).ID); err != nil {
 		b.t.Fatal(err)
 	}
@@ -55,7 +56,8 @@ func TestPatchBehind(t *testing.T) {
 			time.Sleep(10 * time.Minute)
 		}, "1 of 2 Machines do not have its services"},
 		"not proved": {func(b *appServer, id string) {
-			b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: id, Status: "begun"})
+			b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step,
+				Verb: string(gate.UpdateMachine), Target: id, Status: "begun"})
 		}, "1 of 2 Machines were not tested with it"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -68,7 +70,8 @@ func TestPatchBehind(t *testing.T) {
 				cut.change(b, id)
 				b.ResetCalls()
 				planned, out := b.patch()
-				if !strings.Contains(planned.Summary, cut.says) || out.Status != plan.Applied || !strings.Contains(out.Summary, cut.says) || out.Diff != "" || out.Draft == "" {
+				if !strings.Contains(planned.Summary, cut.says) || out.Status != plan.Applied ||
+					!strings.Contains(out.Summary, cut.says) || out.Diff != "" || out.Draft == "" {
 					t.Fatalf("got %q, %s %q, diff %q", planned.Summary, out.Status, out.Summary, out.Diff)
 				}
 				if len(out.Next) != 1 || out.Next[0].Tool != deployName || out.Next[0].Arguments.Draft != out.Draft {

@@ -28,7 +28,8 @@ func TestPatchRemarks(t *testing.T) {
 		{"a comment",
 			head + "auto_stop_machines = \"off\" # a stopped machine would drop\u202e every open game\n" + ready, "",
 			plan.Applied, "comment",
-			`http_service.auto_stop_machines was "off", and a comment there says "a stopped machine would drop\u202e every open game"`,
+			`http_service.auto_stop_machines was "off", and a comment there says "a stopped machine would drop\u202e ` +
+				`every open game"`,
 			"", true},
 		{"suspend", head + "auto_stop_machines = \"suspend\" # games\n" + ready, "", plan.NothingToDo, "", "",
 			"already set up for Flycast", true},

@@ -23,12 +23,18 @@ func TestPatchNothingToEdit(t *testing.T) {
 		deploysFile bool   // or the file, as it is
 	}{
 		{name: "no ports", toml: web(serviceTOML(8080)), create: plan.CreateHTTP, port: 8080},
-		{name: "a port that is none", toml: web(serviceTOML(8080, "  [[services.ports]]\n    handlers = [\"http\"]\n")), create: plan.CreateHTTP, port: 8080},
+		{name: "a port that is none",
+			toml:   web(serviceTOML(8080, "  [[services.ports]]\n    handlers = [\"http\"]\n")),
+			create: plan.CreateHTTP, port: 8080},
 		{name: "no ports of a database", toml: web(serviceTOML(6379)), create: plan.CreateTCP, port: 6379},
-		{name: "no ports of two programs", toml: web(serviceTOML(8080) + serviceTOML(9090)), person: "which port the app listens on"},
+		{name: "no ports of two programs", toml: web(serviceTOML(8080) + serviceTOML(9090)),
+			person: "which port the app listens on"},
 		{name: "UDP alone", toml: web(udpService), person: "53/udp"},
 		{name: "raw TLS of a database", toml: web(serviceTOML(5432, entry(5432, pgTLS))), plain: []int{5433}},
-		{name: "ready", toml: web(readyService + "  force_https = false\n  auto_stop_machines = \"stop\"\n  auto_start_machines = true\n  min_machines_running = 0\n"), deploysFile: true},
+		{name: "ready",
+			toml: web(readyService +
+				"  force_https = false\n  auto_stop_machines = \"stop\"\n  auto_start_machines = true\n  min_machines_running = 0\n"),
+			deploysFile: true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -58,7 +64,8 @@ func TestPatchNothingToEdit(t *testing.T) {
 						if next.Who != "person" || !strings.Contains(next.Why, test.person) {
 							s.t.Errorf("next %+v", next)
 						}
-					case next.Tool != "patch_services" || next.Arguments.Create != test.create || next.Arguments.InternalPort != test.port || !slices.Equal(next.Arguments.PlainPorts, test.plain):
+					case next.Tool != "patch_services" || next.Arguments.Create != test.create ||
+						next.Arguments.InternalPort != test.port || !slices.Equal(next.Arguments.PlainPorts, test.plain):
 						s.t.Errorf("next %+v, %+v", next, next.Arguments)
 					}
 				}
@@ -84,7 +91,8 @@ func TestStrangers(t *testing.T) {
 			b.MakeByAPI(b.app, database, ids[1:]...)
 			_, err := b.toolset.editor().Plan(t.Context(), patch.Input{App: b.app})
 			p, ok := err.(*plan.Problem)
-			if !ok || p.Code != gate.Precondition || !strings.Contains(p.Message, "different programs") || !strings.Contains(p.Message, ids[1]) {
+			if !ok || p.Code != gate.Precondition || !strings.Contains(p.Message, "different programs") ||
+				!strings.Contains(p.Message, ids[1]) {
 				t.Fatalf("got %v", err)
 			}
 			if !byHand(p.Next, ids[0]) || !byHand(p.Next, ids[1]) {
@@ -101,12 +109,15 @@ func TestStrangers(t *testing.T) {
 			id := b.MachineIDs(b.app)[0]
 			b.MakeByAPI(b.app, database, id)
 			_, patched := b.patch()
-			if patched.Next[0].Arguments.Adopt || !slices.ContainsFunc(patched.Remarks, func(r patch.Remark) bool { return r.Code == "other_program" && strings.Contains(r.What, id) }) {
+			if patched.Next[0].Arguments.Adopt || !slices.ContainsFunc(patched.Remarks,
+				func(r patch.Remark) bool { return r.Code == "other_program" && strings.Contains(r.What, id) }) {
 				t.Errorf("next %+v, remarks %+v", patched.Next, patched.Remarks)
 			}
 			// Whoever adopts it all the same sees what it does.
 			planned := b.planOf(deployInput{App: b.app, Content: b.draft(patched.Draft), Adopt: true})
-			if !slices.Contains(planned.Plan.Hazards, plan.AppUnreachable) || !strings.Contains(strings.Join(planned.Out.Remarks, "\n"), id+", which fly deploy did not make, no longer serves internal port 5432") {
+			if !slices.Contains(planned.Plan.Hazards, plan.AppUnreachable) ||
+				!strings.Contains(strings.Join(planned.Out.Remarks, "\n"),
+					id+", which fly deploy did not make, no longer serves internal port 5432") {
 				t.Errorf("got %v, %q", planned.Plan.Hazards, planned.Out.Remarks)
 			}
 		})
@@ -118,7 +129,8 @@ func TestStrangers(t *testing.T) {
 func TestCreateAsksForWhatIsMissing(t *testing.T) {
 	tests := []struct{ name, content, says, hint string }{
 		{"the port", "app = \"not-made-yet\"\n", "create needs internal_port", "ask the user which port the app listens on"},
-		{"the process group", "app = \"not-made-yet\"\n[processes]\n  db = \"postgres\"\n  web = \"serve\"\n", "the file has db, web", "process_groups"},
+		{"the process group", "app = \"not-made-yet\"\n[processes]\n  db = \"postgres\"\n  web = \"serve\"\n",
+			"the file has db, web", "process_groups"},
 	}
 	for _, test := range tests {
 		onSite(t, web(readyService), `["flycast"]`, func(s *caseServer) {
@@ -127,7 +139,8 @@ func TestCreateAsksForWhatIsMissing(t *testing.T) {
 				arguments["internal_port"] = 8080
 			}
 			out := s.ask("patch_services", arguments)
-			if out.Status != plan.Refused || !strings.Contains(out.Summary, test.says) || len(out.Next) != 1 || !strings.Contains(out.Next[0].Why, test.hint) {
+			if out.Status != plan.Refused || !strings.Contains(out.Summary, test.says) || len(out.Next) != 1 ||
+				!strings.Contains(out.Next[0].Why, test.hint) {
 				s.t.Errorf("%s: got %s: %s, next %+v", test.name, out.Status, out.Summary, out.Next)
 			}
 		})

@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	readyServices = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]},{"port":443,"handlers":["http","tls"]}]}]`
-	rawTCP        = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":5432}]}]`
+	readyServices = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]},` +
+		`{"port":443,"handlers":["http","tls"]}]}]`
+	rawTCP = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":5432}]}]`
 )
 
 // releaseServer has the tools on an emulated platform, whose answers can be
@@ -40,10 +41,12 @@ func newReleaseServer(t *testing.T, o flysim.Options, accept ...string) *release
 	s := &releaseServer{Platform: platformtest.NewStill(t, o).Seeded(), t: t}
 	now := s.Clock().Now
 	s.journal = journaltest.Open(t, t.TempDir(), now)
-	policy, err := gate.ParsePolicy([]byte("[[rule]]\ntools = ['release_public_ips']\napps = ['shop-api', 'legacy-api']\ndecision = 'auto'\nlimit_per_hour = 9\n"+
-		"accept = ['"+strings.Join(append([]string{"dedicated_v4_lost", "dedicated_v6_lost",
-		"shared_v4_released", "public_access_ends", "custom_hostname_stops"}, accept...),
-		"', '")+"']\n"), plan.Vocabulary("release_public_ips"))
+	policy, err := gate.ParsePolicy(
+		[]byte("[[rule]]\ntools = ['release_public_ips']\napps = ['shop-api', 'legacy-api']\ndecision = "+
+			"'auto'\nlimit_per_hour = 9\n"+
+			"accept = ['"+strings.Join(append([]string{"dedicated_v4_lost", "dedicated_v6_lost",
+			"shared_v4_released", "public_access_ends", "custom_hostname_stops"}, accept...),
+			"', '")+"']\n"), plan.Vocabulary("release_public_ips"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-const redirecting = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true},{"port":443,"handlers":["http","tls"]}]}]`
+const redirecting = `[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],` +
+	`"force_https":true},{"port":443,"handlers":["http","tls"]}]}]`
 
 // TestAdoptDecides which Machines are adopted, and into which group.
 func TestAdoptDecides(t *testing.T) {
@@ -42,15 +43,18 @@ func TestAdoptDecides(t *testing.T) {
 		{name: "no metadata", metadata: `null`, group: "app"},
 		{name: "a group, and no platform version", metadata: `{"fly_process_group":"app"}`, group: "app"},
 		{name: "the older name of the group", metadata: `{"process_group":"app"}`, group: "app"},
-		{name: "another group than the file's", metadata: `{"fly_process_group":"cron"}`, remark: `its group "cron" is not in the file`},
+		{name: "another group than the file's", metadata: `{"fly_process_group":"cron"}`,
+			remark: `its group "cron" is not in the file`},
 		{name: "two groups, and it names one", metadata: `{"fly_process_group":"app"}`, file: twoGroups, group: "app"},
 		{name: "two groups, and it names none", metadata: `{}`, file: twoGroups, blocker: target.GroupUnknown},
 		{name: "a console", metadata: `{"fly_process_group":"fly_app_console"}`, remark: "made for a single command"},
 		{name: "a schedule", metadata: `{}`, key: "schedule", value: `"daily"`, remark: "for a single task"},
 		{name: "destroyed when it ends", metadata: `{}`, key: "auto_destroy", value: `true`, remark: "for a single task"},
-		{name: "bluegreen", metadata: `{}`, in: input{Strategy: string(rollout.BlueGreen)}, blocker: target.StrategyNotPossible},
+		{name: "bluegreen", metadata: `{}`, in: input{Strategy: string(rollout.BlueGreen)},
+			blocker: target.StrategyNotPossible},
 		{name: "services only", metadata: `{}`, in: input{Scope: ScopeServices}, group: "app"},
-		{name: "a volume that the file lacks", metadata: `{}`, key: "mounts", value: `[{"volume":"vol_1","name":"data","path":"/data"}]`, blocker: target.ReplacementNeeded},
+		{name: "a volume that the file lacks", metadata: `{}`, key: "mounts",
+			value: `[{"volume":"vol_1","name":"data","path":"/data"}]`, blocker: target.ReplacementNeeded},
 	}
 	for _, test := range tests {
 		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
@@ -106,7 +110,8 @@ func TestAdoptIsOffered(t *testing.T) {
 		b.MakeByAPI(b.app, redirecting, ids[0])
 		b.ResetCalls()
 		planned := b.planOf(input{Content: content})
-		if !planned.Plan.Empty() || len(planned.Next) == 0 || planned.Next[0].Tool != Tool || !planned.Next[0].Arguments.Adopt || !strings.Contains(planned.Next[0].Why, ids[0]) {
+		if !planned.Plan.Empty() || len(planned.Next) == 0 || planned.Next[0].Tool != Tool ||
+			!planned.Next[0].Arguments.Adopt || !strings.Contains(planned.Next[0].Why, ids[0]) {
 			t.Errorf("%+v, next %+v", planned.Plan.Steps, planned.Next)
 		}
 		if w := b.Writes(); len(w) > 0 {
@@ -126,7 +131,10 @@ func TestAdoptIsDigested(t *testing.T) {
 		if one.Digest() == none.Digest() {
 			b.t.Error("one digest with and without adopt")
 		}
-		if !slices.ContainsFunc(one.Facts, func(f gate.Fact) bool { return f.Key == plan.FactAdopted+"app" && f.Value == ids[0] }) {
+		if !slices.ContainsFunc(one.Facts, func(f gate.Fact) bool {
+			return f.Key == plan.FactAdopted+"app" &&
+				f.Value == ids[0]
+		}) {
 			b.t.Errorf("facts %+v", one.Facts)
 		}
 	})

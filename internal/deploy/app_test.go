@@ -123,7 +123,8 @@ func (b *deployedApp) planOf(in input) Proposal {
 // apply does what was planned, as if it had been approved.
 func (b *deployedApp) apply(planned Proposal) (Result, error) {
 	b.t.Helper()
-	grant := b.Grant(call.Ledger{Journal: b.deployer.Journal}, gate.Request{Tool: "deploy", App: b.app, Steps: planned.Plan.Grants()})
+	grant := b.Grant(call.Ledger{Journal: b.deployer.Journal}, gate.Request{Tool: "deploy", App: b.app,
+		Steps: planned.Plan.Grants()})
 	b.ResetCalls()
 	out, err := b.deployer.Apply(b.t.Context(), planned.Work, grant, func(plan.Progress) {})
 	b.addUp(out)
@@ -133,7 +134,8 @@ func (b *deployedApp) apply(planned Proposal) (Result, error) {
 // addUp checks that every Machine is counted once.
 func (b *deployedApp) addUp(out Result) {
 	b.t.Helper()
-	if m := out.Machines; m != nil && m.Total != m.Updated+m.Created+m.Unchanged+m.Left+m.Failed+m.PutBack+m.NotStarted+m.Unclear {
+	if m := out.Machines; m != nil &&
+		m.Total != m.Updated+m.Created+m.Unchanged+m.Left+m.Failed+m.PutBack+m.NotStarted+m.Unclear {
 		b.t.Errorf("the counts do not add up: %+v, %q", *m, out.Summary)
 	}
 }

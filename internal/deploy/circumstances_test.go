@@ -18,7 +18,8 @@ import (
 // cordon takes a Machine out of routing, as somebody with flyctl does.
 func (b *deployedApp) cordon(id string) {
 	b.t.Helper()
-	grant := b.Grant(call.Ledger{Journal: b.deployer.Journal}, gate.Request{Tool: "fly", App: b.app, Steps: []gate.Step{{Verb: gate.CordonMachine, App: b.app, Target: id}}})
+	grant := b.Grant(call.Ledger{Journal: b.deployer.Journal}, gate.Request{Tool: "fly", App: b.app,
+		Steps: []gate.Step{{Verb: gate.CordonMachine, App: b.app, Target: id}}})
 	if err := b.deployer.Client.CordonMachine(b.t.Context(), grant, b.app, id, nil); err != nil {
 		b.t.Fatal(err)
 	}
@@ -59,13 +60,17 @@ func TestDeployWithoutHelp(t *testing.T) {
 func TestDeployNewGroupOnPublicApp(t *testing.T) {
 	withApp(t, "shop-api", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
-		groups := b.file("[http_service]", "[processes]\n  app = \"\"\n  jobs = \"bin/jobs\"\n[http_service]\n  processes = [\"app\"]")
+		groups := b.file("[http_service]",
+			"[processes]\n  app = \"\"\n  jobs = \"bin/jobs\"\n[http_service]\n  processes = [\"app\"]")
 		planned := b.plan(groups)
 		if !planned.Plan.Has(plan.MachineCreated) || planned.Summary != "Would create 1 Machine of shop-api, rolling." {
 			t.Errorf("%q, hazards %q", planned.Summary, planned.Plan.Hazards)
 		}
-		serving := groups + "\n[[services]]\n  processes = [\"jobs\"]\n  internal_port = 9000\n  protocol = \"tcp\"\n  [[services.ports]]\n    port = 9000\n"
-		if blocker, planned := b.blockedBy(input{Content: serving}); blocker.ID != string(plan.NewPublicService) || planned.Next[1].Tool != "release_public_ips" {
+		serving := groups +
+			"\n[[services]]\n  processes = [\"jobs\"]\n  internal_port = 9000\n  protocol = \"tcp\"\n  " +
+			"[[services.ports]]\n    port = 9000\n"
+		if blocker, planned := b.blockedBy(input{Content: serving}); blocker.ID != string(
+			plan.NewPublicService) || planned.Next[1].Tool != "release_public_ips" {
 			t.Errorf("blocked by %+v, next %+v", blocker, planned.Next)
 		}
 	})
@@ -103,7 +108,8 @@ func TestDeployFaceless(t *testing.T) {
 			t.Fatalf("hazards %q", planned.Plan.Hazards)
 		}
 		s := b.stages(b.newGroup())
-		machines := append(slices.Clone(s.snapshot.Machines), fly.Machine{ID: "148e1", HostStatus: "unreachable", Incomplete: true, Unreadable: true, Config: machine.Config{}})
+		machines := append(slices.Clone(s.snapshot.Machines), fly.Machine{ID: "148e1", HostStatus: "unreachable",
+			Incomplete: true, Unreadable: true, Config: machine.Config{}})
 		got, err := target.Compute(t.Context(), s.source, b.deployer.state(b.app, machines, s.past))
 		if err != nil {
 			t.Fatal(err)

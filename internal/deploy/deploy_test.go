@@ -25,7 +25,8 @@ func TestDeployAddressCame(t *testing.T) {
 			b.AddAddress(b.app, kind, "", "")
 			_, err := b.apply(planned)
 			var p *plan.Problem
-			if !errors.As(err, &p) || p.Code != gate.Stale || !strings.Contains(p.Message, string(plan.NewPublicService)) || !strings.Contains(p.Message, "nothing was changed") {
+			if !errors.As(err, &p) || p.Code != gate.Stale ||
+				!strings.Contains(p.Message, string(plan.NewPublicService)) || !strings.Contains(p.Message, "nothing was changed") {
 				t.Errorf("%s: got %v", kind, err)
 			}
 			if writes := b.Writes(); len(writes) != 0 {
@@ -45,7 +46,8 @@ func TestDeployAddressWent(t *testing.T) {
 		b.RemoveAddress(b.app, v6)
 		_, err := b.apply(planned)
 		var p *plan.Problem
-		if !errors.As(err, &p) || p.Code != gate.Stale || !strings.Contains(p.Message, string(plan.AppUnreachable)) || len(b.Writes()) != 0 {
+		if !errors.As(err, &p) || p.Code != gate.Stale ||
+			!strings.Contains(p.Message, string(plan.AppUnreachable)) || len(b.Writes()) != 0 {
 			t.Errorf("got %v, %d writes", err, len(b.Writes()))
 		}
 	})
@@ -73,7 +75,8 @@ func TestDeployAddressUnread(t *testing.T) {
 		for _, operation := range []string{"graphql.app", "ip.list"} {
 			b.Inject(flysim.Fault{Operation: operation, Status: 503, Times: -1})
 		}
-		if _, err := b.apply(planned); err == nil || !strings.Contains(err.Error(), "nothing was changed") || len(b.Writes()) != 0 {
+		if _, err := b.apply(planned); err == nil || !strings.Contains(err.Error(), "nothing was changed") ||
+			len(b.Writes()) != 0 {
 			t.Errorf("got %v, %d writes", err, len(b.Writes()))
 		}
 	})
@@ -86,7 +89,8 @@ func TestDeployAddressCameMeanwhile(t *testing.T) {
 		t := b.t
 		planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
 		address := ""
-		b.Inject(flysim.Fault{Operation: "lease.acquire", Before: func(p *flysim.Platform) { address = p.AddAddress(b.app, "v4", "", "") }})
+		b.Inject(flysim.Fault{Operation: "lease.acquire",
+			Before: func(p *flysim.Platform) { address = p.AddAddress(b.app, "v4", "", "") }})
 		out, err := b.apply(planned)
 		if err != nil || address == "" || !strings.Contains(out.Summary, address) || !flytest.Mentions(out.Unknown, address) {
 			t.Errorf("%s: got %q, unknown %q, %v", address, out.Summary, out.Unknown, err)
@@ -102,7 +106,8 @@ func TestDeployAddressWentMeanwhile(t *testing.T) {
 		planned := b.plan(b.file("internal_port = 8081", "internal_port = 8081\n  force_https = true"))
 		b.Inject(flysim.Fault{Operation: "lease.acquire", Before: func(p *flysim.Platform) { p.RemoveAddress(b.app, v6) }})
 		out, err := b.apply(planned)
-		if err != nil || !strings.Contains(out.Summary, string(plan.AppUnreachable)) || strings.Contains(out.Summary, "public addresses were added") {
+		if err != nil || !strings.Contains(out.Summary, string(plan.AppUnreachable)) ||
+			strings.Contains(out.Summary, "public addresses were added") {
 			t.Errorf("got %q, %v", out.Summary, err)
 		}
 	})
@@ -130,7 +135,8 @@ func TestDeployKept(t *testing.T) {
 			return []byte(strings.Replace(string(body), `"services":[`, `"services":[`+more+`,`, 1))
 		}
 		out, err := b.apply(planned)
-		if err != nil || out.Code != gate.VerifyFailed || !flytest.Mentions(out.Unknown, "services[1].internal_port: sent nothing, found 80") {
+		if err != nil || out.Code != gate.VerifyFailed ||
+			!flytest.Mentions(out.Unknown, "services[1].internal_port: sent nothing, found 80") {
 			t.Errorf("got %s %q, unknown %q, %v", out.Code, out.Summary, out.Unknown, err)
 		}
 		if len(out.Verified) > 0 {
@@ -149,7 +155,8 @@ func TestDeployVerified(t *testing.T) {
 				content = b.FileWithoutChecks(b.app)
 			}
 			out := b.deploy(content)
-			if out.Machines.Healthy != 2 || len(out.Verified) != 1 || strings.Contains(out.Verified[0], "with passing checks") != with {
+			if out.Machines.Healthy != 2 || len(out.Verified) != 1 ||
+				strings.Contains(out.Verified[0], "with passing checks") != with {
 				t.Errorf("%s: got %q of %+v", name, out.Verified, out.Machines)
 			}
 		})
@@ -162,12 +169,14 @@ func TestDeployLeavesAlone(t *testing.T) {
 	withApp(t, "legacy-api", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		planned := b.plan(b.file(`, worker = "bin/worker"`, ""))
-		want := "Of the 2 Machines of legacy-api, 1 already have this configuration and 1 were left alone. Nothing was changed."
+		want := "Of the 2 Machines of legacy-api, 1 already have this configuration and 1 were left alone. " +
+			"Nothing was changed."
 		if !planned.Plan.Empty() || planned.Nothing != want || planned.Out.Machines.Total != 2 {
 			t.Errorf("got %q, %+v", planned.Nothing, planned.Out.Machines)
 		}
 		planned = b.plan(b.file("", ""))
-		if want := "All 2 Machines of legacy-api already have this configuration. Nothing was changed."; planned.Nothing != want {
+		if want := "All 2 Machines of legacy-api already have this configuration. Nothing was " +
+			"changed."; planned.Nothing != want {
 			t.Errorf("got %q", planned.Nothing)
 		}
 	})
@@ -179,12 +188,14 @@ func TestDeployPutBack(t *testing.T) {
 		t := b.t
 		b.FailMachine(b.app, "6e82de91c43987", flysim.FailChecks)
 		out := b.deploy(b.file("min_machines_running = 0", "min_machines_running = 1"))
-		if out.Status != plan.Failed || !strings.Contains(out.Summary, "earlier configuration again and was seen started; its checks were not awaited") {
+		if out.Status != plan.Failed ||
+			!strings.Contains(out.Summary, "earlier configuration again and was seen started; its checks were not awaited") {
 			t.Errorf("got %s %q", out.Status, out.Summary)
 		}
 		// The same again would end the same: a person looks first.
 		want := plan.Next{Who: "person", Command: "fly logs -a inner-circle --no-tail"}
-		if len(out.Next) != 1 || out.Next[0].Who != want.Who || out.Next[0].Command != want.Command || out.Code != gate.VerifyFailed || out.Retry != gate.RetryAfterFix {
+		if len(out.Next) != 1 || out.Next[0].Who != want.Who || out.Next[0].Command != want.Command ||
+			out.Code != gate.VerifyFailed || out.Retry != gate.RetryAfterFix {
 			t.Errorf("got %s, retry %s, next %+v", out.Code, out.Retry, out.Next)
 		}
 		var notes []string
@@ -212,7 +223,8 @@ func TestDeployFlyFails(t *testing.T) {
 		withApp(t, "shop-api", flysim.Options{}, func(b *deployedApp) {
 			b.Inject(flysim.Fault{Operation: "machine.update", Status: status, Times: 9})
 			out := b.deploy(b.file("soft_limit = 200", "soft_limit = 20"))
-			if len(out.Next) != 1 || out.Next[0].Who != want.Who || out.Next[0].Tool != want.Tool || out.Next[0].Command != want.Command {
+			if len(out.Next) != 1 || out.Next[0].Who != want.Who || out.Next[0].Tool != want.Tool ||
+				out.Next[0].Command != want.Command {
 				b.t.Errorf("%d: %s, %q, next %+v", status, out.Code, out.Summary, out.Next)
 			}
 		})
@@ -223,7 +235,8 @@ func TestDeployFlyFails(t *testing.T) {
 func TestDeployJournal(t *testing.T) {
 	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
-		b.Inject(flysim.Fault{Operation: "lease.acquire", Target: "d891275f6e3d38", Status: 403, Delay: time.Second}) // the other one has begun by then
+		// the other one has begun by then
+		b.Inject(flysim.Fault{Operation: "lease.acquire", Target: "d891275f6e3d38", Status: 403, Delay: time.Second})
 		b.deploy(b.file("min_machines_running = 0", "min_machines_running = 1"))
 		var got []string
 		if _, err := b.deployer.Journal.Any(func(e journal.Entry) bool {
@@ -241,9 +254,11 @@ func TestDeployJournal(t *testing.T) {
 		release := "deploy inner-circle create_release " + b.Releases(b.app)[0].ID
 		want := []string{
 			"deploy inner-circle create_release  begun ", release + " failed ", release + " pending ", release + " running ",
-			"deploy inner-circle update_machine 6e82de91c43987 begun ", "deploy inner-circle update_machine 6e82de91c43987 healthy ",
+			"deploy inner-circle update_machine 6e82de91c43987 begun ",
+			"deploy inner-circle update_machine 6e82de91c43987 healthy ",
 			"deploy inner-circle update_machine 6e82de91c43987 put_back ",
-			"deploy inner-circle update_machine d891275f6e3d38 begun ", "deploy inner-circle update_machine d891275f6e3d38 unchanged unauthorized",
+			"deploy inner-circle update_machine d891275f6e3d38 begun ",
+			"deploy inner-circle update_machine d891275f6e3d38 unchanged unauthorized",
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)

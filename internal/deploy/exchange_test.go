@@ -20,22 +20,27 @@ func TestDeployDestroysLeftOver(t *testing.T) {
 	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		const left = "d891275f6e3d38"
-		b.SetMachineConfig(b.app, left, oracleMerge(t, b.MachineConfig(b.app, left), "metadata", machine.MetadataCanary, "true"))
+		b.SetMachineConfig(b.app, left, oracleMerge(t, b.MachineConfig(b.app, left), "metadata",
+			machine.MetadataCanary, "true"))
 		planned := b.planOf(input{Content: b.file("", ""), Strategy: "canary"})
 		question := planned.Plan.Question()
-		if want := `group "app": d891275f6e3d38 ("ord"): DESTROYED FOR GOOD, left over from an earlier deploy`; !question.TypeName ||
+		if want := `group "app": d891275f6e3d38 ("ord"): DESTROYED FOR GOOD, left over from an earlier ` +
+			`deploy`; !question.TypeName ||
 			question.Title != "Destroy 1 Machine of inner-circle?" || !slices.Equal(question.What, []string{want}) {
 			t.Errorf("got\n%s", question.Text())
 		}
-		if want := "1. group app: d891275f6e3d38, left over from an earlier deploy, destroyed"; !slices.Equal(planned.Out.Order, []string{want}) {
+		if want := "1. group app: d891275f6e3d38, left over from an earlier deploy, destroyed"; !slices.Equal(
+			planned.Out.Order, []string{want}) {
 			t.Errorf("order %q", planned.Out.Order)
 		}
 		out, err := b.apply(planned)
-		if err != nil || out.Status != plan.Applied || *out.Machines != (Counts{Total: 1, Unchanged: 1}) || len(out.Steps) != 1 ||
+		if err != nil || out.Status != plan.Applied || *out.Machines != (Counts{Total: 1, Unchanged: 1}) ||
+			len(out.Steps) != 1 ||
 			!strings.HasPrefix(out.Summary, "No Machine of inner-circle needed an update. 1 destroyed as planned.") {
 			t.Fatalf("got %s %q %+v %+v, %v", out.Status, out.Summary, out.Machines, out.Steps, err)
 		}
-		if got := out.Steps[0]; got.Do != gate.DestroyMachine || got.Target != left || got.State != plan.Done || got.Undo != plan.UndoNo || !strings.Contains(got.Note, "left over") {
+		if got := out.Steps[0]; got.Do != gate.DestroyMachine || got.Target != left || got.State != plan.Done ||
+			got.Undo != plan.UndoNo || !strings.Contains(got.Note, "left over") {
 			t.Errorf("told: %+v", got)
 		}
 		if got := b.MachineIDs(b.app); slices.Contains(got, left) || len(got) != 1 {
@@ -67,8 +72,10 @@ func TestDeployLeftOver(t *testing.T) {
 			}
 			b.SetMachineConfig(b.app, "d891275f6e3d38", config)
 			planned, err := b.planDeploy(input{App: b.app, Content: b.file("", ""), Strategy: test.strategy})
-			if err != nil || len(planned.Work.Rollout.Updates) != test.want || planned.Plan.Has(plan.MachinesReplaced) != (test.want > 0) {
-				b.t.Errorf("%s %v: %d Machines, want %d, %v", test.strategy, test.labels, len(planned.Work.Rollout.Updates), test.want, err)
+			if err != nil || len(planned.Work.Rollout.Updates) != test.want ||
+				planned.Plan.Has(plan.MachinesReplaced) != (test.want > 0) {
+				b.t.Errorf("%s %v: %d Machines, want %d, %v", test.strategy, test.labels,
+					len(planned.Work.Rollout.Updates), test.want, err)
 			}
 			named := test.strategy == "rolling" && test.labels[machine.MetadataBlueGreenTag] == machine.SafeToDestroy
 			if flytest.Mentions(planned.Out.Remarks, "strategy bluegreen finishes it") != named {
@@ -85,9 +92,12 @@ func TestDeployLeftOverShown(t *testing.T) {
 	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		const leftover, stays = "d891275f6e3d38", "6e82de91c43987"
-		b.SetMachineConfig(b.app, leftover, oracleMerge(t, b.MachineConfig(b.app, leftover), "metadata", machine.MetadataBlueGreenTag, machine.SafeToDestroy))
-		planned := b.planOf(input{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), Strategy: "bluegreen"})
-		if got := stepLines(planned.Plan); !slices.Equal(got, []string{"create_machine app", "destroy_machine app", "destroy_machine app"}) || !planned.Plan.Irreversible() {
+		b.SetMachineConfig(b.app, leftover, oracleMerge(t, b.MachineConfig(b.app, leftover), "metadata",
+			machine.MetadataBlueGreenTag, machine.SafeToDestroy))
+		planned := b.planOf(input{Content: b.file("min_machines_running = 0", "min_machines_running = 1"),
+			Strategy: "bluegreen"})
+		if got := stepLines(planned.Plan); !slices.Equal(got, []string{"create_machine app",
+			"destroy_machine app", "destroy_machine app"}) || !planned.Plan.Irreversible() {
 			t.Errorf("steps %q, irreversible %v", got, planned.Plan.Irreversible())
 		}
 		question := planned.Plan.Question().Text()
@@ -141,7 +151,8 @@ func TestDeployExchangeTurnedBack(t *testing.T) {
 		planned := b.planOf(input{Content: b.file("soft_limit = 200", "soft_limit = 20"), Strategy: "bluegreen"})
 		b.Inject(flysim.Fault{Operation: "machine.stop", Status: http.StatusUnprocessableEntity, Times: 2})
 		out, err := b.apply(planned)
-		if err != nil || out.Status != plan.Failed || strings.Contains(out.Summary, "not running") || !strings.Contains(out.Summary, "It was not changed and still serves") {
+		if err != nil || out.Status != plan.Failed || strings.Contains(out.Summary, "not running") ||
+			!strings.Contains(out.Summary, "It was not changed and still serves") {
 			t.Errorf("got %s %q, %v", out.Status, out.Summary, err)
 		}
 		for _, record := range out.Steps {

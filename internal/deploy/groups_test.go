@@ -44,7 +44,8 @@ func stepLines(p plan.Plan) []string {
 func TestDeployScopeServices(t *testing.T) {
 	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
-		content := b.file("internal_port = 8081", "internal_port = 8081\n  [http_service.concurrency]\n    soft_limit = 7\n") +
+		content := b.file("internal_port = 8081",
+			"internal_port = 8081\n  [http_service.concurrency]\n    soft_limit = 7\n") +
 			"\n[env]\n  NEW = \"1\"\n[[vm]]\n  memory = \"2gb\"\n[[statics]]\n  guest_path = \"/x\"\n  url_prefix = \"/x\"\n"
 		before := make(map[string]machine.Config)
 		for _, id := range b.MachineIDs(b.app) {
@@ -70,14 +71,16 @@ func TestDeployScopeServices(t *testing.T) {
 			}
 		}
 		definition := string(b.Releases(b.app)[0].Definition)
-		if !strings.Contains(definition, `"soft_limit":7`) || strings.Contains(definition, "NEW") || strings.Contains(definition, "2gb") || strings.Contains(definition, "statics") {
+		if !strings.Contains(definition, `"soft_limit":7`) || strings.Contains(definition, "NEW") ||
+			strings.Contains(definition, "2gb") || strings.Contains(definition, "statics") {
 			t.Errorf("the release says %s", definition)
 		}
 		if again := b.planOf(input{Content: content, Scope: ScopeServices}); !again.Plan.Empty() {
 			t.Errorf("a second one would change %q", again.Out.Changes)
 		}
 		// All of it is still to be done.
-		if rest := b.plan(content); !rest.Plan.Has(plan.OtherConfigChanges) || !flytest.Mentions(rest.Out.Changes, "guest.memory_mb") {
+		if rest := b.plan(content); !rest.Plan.Has(plan.OtherConfigChanges) || !flytest.Mentions(rest.Out.Changes,
+			"guest.memory_mb") {
 			t.Errorf("hazards %q, changes %q", rest.Plan.Hazards, rest.Out.Changes)
 		}
 	})
@@ -92,11 +95,13 @@ func TestDeployScopeServicesRelease(t *testing.T) {
 		b.AddApp(b.app, "personal", "")
 		b.AddAddress(b.app, "private_v6", "", "")
 		config := oracleWith(t, machine.Config{}, "image", "registry.fly.io/unreleased:1")
-		config = oracleWith(t, config, "metadata", map[string]string{machine.MetadataPlatformVersion: "v2", machine.MetadataProcessGroup: "app"})
+		config = oracleWith(t, config, "metadata", map[string]string{machine.MetadataPlatformVersion: "v2",
+			machine.MetadataProcessGroup: "app"})
 		b.AddMachine(b.app, "iad", config)
 		planned := b.planOf(input{Content: "[http_service]\n  internal_port = 8080\n", Scope: ScopeServices})
 		out, err := b.apply(planned)
-		if err != nil || out.Status != plan.Applied || out.Release != 0 || len(b.Releases(b.app)) != 0 || !flytest.Mentions(out.Remarks, "no version was recorded") {
+		if err != nil || out.Status != plan.Applied || out.Release != 0 || len(b.Releases(b.app)) != 0 ||
+			!flytest.Mentions(out.Remarks, "no version was recorded") {
 			t.Errorf("got %s %q, remarks %q, %v", out.Status, out.Summary, out.Remarks, err)
 		}
 	})
@@ -105,7 +110,8 @@ func TestDeployScopeServicesRelease(t *testing.T) {
 // TestDeployCreates: a group without Machines gets one, with the image of the
 // others and a volume where it mounts one: a new one, or a free one.
 func TestDeployCreates(t *testing.T) {
-	const group = "\n[processes]\n  app = \"\"\n  worker = \"bin/work\"\n[[mounts]]\n  source = \"queue\"\n  destination = \"/queue\"\n  initial_size = \"3gb\"\n  processes = [\"worker\"]\n"
+	const group = "\n[processes]\n  app = \"\"\n  worker = \"bin/work\"\n[[mounts]]\n  source = \"queue\"\n  " +
+		"destination = \"/queue\"\n  initial_size = \"3gb\"\n  processes = [\"worker\"]\n"
 	for name, free := range map[string]bool{"a new volume": false, "a free volume": true} {
 		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			t := b.t
@@ -120,7 +126,8 @@ func TestDeployCreates(t *testing.T) {
 			if !free {
 				want = append(want, "create_volume ")
 			}
-			if got := stepLines(planned.Plan); !slices.Equal(got, want) || !planned.Plan.Has(plan.MachineCreated) || planned.Plan.Has(plan.Restart) {
+			if got := stepLines(planned.Plan); !slices.Equal(got, want) || !planned.Plan.Has(plan.MachineCreated) ||
+				planned.Plan.Has(plan.Restart) {
 				t.Errorf("%s: steps %q, hazards %q", name, got, planned.Plan.Hazards)
 			}
 			question := planned.Plan.Question().Text()
@@ -128,7 +135,8 @@ func TestDeployCreates(t *testing.T) {
 			if !planned.Plan.Question().Fits() || strings.Contains(question, "stopped Machines") {
 				t.Errorf("%s: the question does not fit a form: %s", name, question)
 			}
-			if !strings.Contains(question, `group "worker": a NEW Machine ("ord")`) || !strings.Contains(question, "billed while they run") {
+			if !strings.Contains(question, `group "worker": a NEW Machine ("ord")`) ||
+				!strings.Contains(question, "billed while they run") {
 				t.Errorf("%s: question %s", name, question)
 			}
 			out, err := b.apply(planned)
@@ -141,13 +149,15 @@ func TestDeployCreates(t *testing.T) {
 			ids := b.MachineIDs(b.app)
 			made := b.Machine(b.app, ids[len(ids)-1])
 			mounts, err := made.Config.Mounts()
-			if err != nil || len(mounts) != 1 || made.Region != "ord" || made.Config.Image() != b.MachineConfig(b.app, ids[0]).Image() {
+			if err != nil || len(mounts) != 1 || made.Region != "ord" ||
+				made.Config.Image() != b.MachineConfig(b.app, ids[0]).Image() {
 				t.Fatalf("%s: made %+v, mounts %+v, %v", name, made, mounts, err)
 			}
 			if free && mounts[0].Volume != volume {
 				t.Errorf("%s: mounts %s, want %s", name, mounts[0].Volume, volume)
 			}
-			if i := slices.IndexFunc(b.Volumes(b.app), func(v flysim.Volume) bool { return v.ID == mounts[0].Volume }); i < 0 || !free && b.Volumes(b.app)[i].SizeGB != 3 {
+			if i := slices.IndexFunc(b.Volumes(b.app),
+				func(v flysim.Volume) bool { return v.ID == mounts[0].Volume }); i < 0 || !free && b.Volumes(b.app)[i].SizeGB != 3 {
 				t.Errorf("%s: volumes %+v", name, b.Volumes(b.app))
 			}
 			if again := b.plan(content); !again.Plan.Empty() {
@@ -187,7 +197,9 @@ func TestDeployCreatesNothingPublic(t *testing.T) {
 	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		b.AddAddress(b.app, "shared_v4", "", "")
-		content := b.file("[http_service]", "[processes]\n  app = \"\"\n  web = \"\"\n[[services]]\n  internal_port = 9000\n  protocol = \"tcp\"\n  processes = [\"web\"]\n  [[services.ports]]\n    port = 9000\n[http_service]")
+		content := b.file("[http_service]",
+			"[processes]\n  app = \"\"\n  web = \"\"\n[[services]]\n  internal_port = 9000\n  protocol = \"tcp\"\n  "+
+				"processes = [\"web\"]\n  [[services.ports]]\n    port = 9000\n[http_service]")
 		blocker, _ := b.blockedBy(input{Content: content})
 		if blocker.ID != string(plan.NewPublicService) || !strings.Contains(blocker.What, `group "web"`) {
 			t.Errorf("got %+v", blocker)
@@ -230,7 +242,8 @@ func TestDeployByHand(t *testing.T) {
 	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		id := b.MachineIDs(b.app)[0]
-		b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "restart", map[string]any{"policy": "always"}))
+		b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "restart",
+			map[string]any{"policy": "always"}))
 		planned := b.plan(b.file("", ""))
 		if got := stepLines(planned.Plan); len(got) != 1 || !planned.Plan.Has(plan.OtherConfigChanges) {
 			t.Errorf("steps %q, hazards %q", got, planned.Plan.Hazards)
@@ -241,7 +254,8 @@ func TestDeployByHand(t *testing.T) {
 		if !flytest.Mentions(planned.Out.Changes, "changed on the Machines since version 5") {
 			t.Errorf("changes %q", planned.Out.Changes)
 		}
-		if out, err := b.apply(planned); err != nil || out.Status != plan.Applied || b.MachineConfig(b.app, id).Raw("restart") != nil {
+		if out, err := b.apply(planned); err != nil || out.Status != plan.Applied ||
+			b.MachineConfig(b.app, id).Raw("restart") != nil {
 			t.Errorf("got %s %q, %v", out.Status, out.Summary, err)
 		}
 	})
@@ -282,12 +296,14 @@ func TestDeployReplacements(t *testing.T) {
 			t := b.t
 			for _, id := range b.MachineIDs(b.app) {
 				if test.had != "" {
-					b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "mounts", []machine.Mount{{Name: test.had, Path: "/before", Volume: "vol_" + id}}))
+					b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "mounts",
+						[]machine.Mount{{Name: test.had, Path: "/before", Volume: "vol_" + id}}))
 				}
 			}
 			content := b.file("", "") + test.file
 			if test.want == "" {
-				if planned := b.plan(content); !flytest.Mentions(planned.Out.Changes, "mounts[0].path: \"/before\" → \"/data\"") && !flytest.Mentions(planned.Out.Changes, "mounts[0].path") {
+				if planned := b.plan(content); !flytest.Mentions(planned.Out.Changes,
+					"mounts[0].path: \"/before\" → \"/data\"") && !flytest.Mentions(planned.Out.Changes, "mounts[0].path") {
 					t.Errorf("%s: changes %q", test.name, planned.Out.Changes)
 				}
 				return
@@ -296,7 +312,8 @@ func TestDeployReplacements(t *testing.T) {
 			if blocker.ID != target.ReplacementNeeded || !strings.Contains(blocker.What, test.want) {
 				t.Errorf("%s: got %+v", test.name, blocker)
 			}
-			services := b.planOf(input{Content: strings.Replace(content, "min_machines_running = 0", "min_machines_running = 1", 1), Scope: ScopeServices})
+			services := b.planOf(input{Content: strings.Replace(content, "min_machines_running = 0",
+				"min_machines_running = 1", 1), Scope: ScopeServices})
 			if len(services.Work.Rollout.Updates) != 2 {
 				t.Errorf("%s: scope services would update %d Machines", test.name, len(services.Work.Rollout.Updates))
 			}
@@ -317,7 +334,8 @@ func TestDeployLeft(t *testing.T) {
 		{"a canary", func(b *deployedApp, id string) {
 			b.SetMachineConfig(b.app, id, oracleMerge(b.t, b.MachineConfig(b.app, id), "metadata", "fly_canary", "true"))
 		}, "left over from an earlier canary deploy"},
-		{"host down", func(b *deployedApp, id string) { b.SetHost(b.app, id, "unreachable") }, `on a host that is "unreachable"`},
+		{"host down", func(b *deployedApp, id string) { b.SetHost(b.app, id, "unreachable") },
+			`on a host that is "unreachable"`},
 	}
 	for _, test := range tests {
 		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
@@ -326,7 +344,8 @@ func TestDeployLeft(t *testing.T) {
 			test.do(b, id)
 			was := b.MachineConfig(b.app, id)
 			planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-			if !flytest.Mentions(planned.Out.Remarks, "Machine "+id) || !flytest.Mentions(planned.Out.Remarks, test.want) || planned.Out.Machines.Left != 1 || len(planned.Work.Rollout.Creates) > 0 {
+			if !flytest.Mentions(planned.Out.Remarks, "Machine "+id) || !flytest.Mentions(planned.Out.Remarks,
+				test.want) || planned.Out.Machines.Left != 1 || len(planned.Work.Rollout.Creates) > 0 {
 				t.Errorf("%s: remarks %q, %+v", test.name, planned.Out.Remarks, planned.Out.Machines)
 			}
 			out, err := b.apply(planned)
@@ -344,7 +363,8 @@ func TestDeployHostDown(t *testing.T) {
 		t := b.t
 		const mount = "\n[[mounts]]\n  source = \"data\"\n  destination = \"/data\"\n"
 		for _, id := range b.MachineIDs(b.app) {
-			b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "mounts", []machine.Mount{{Name: "data", Path: "/data", Volume: "vol_" + id}}))
+			b.SetMachineConfig(b.app, id, oracleWith(t, b.MachineConfig(b.app, id), "mounts",
+				[]machine.Mount{{Name: "data", Path: "/data", Volume: "vol_" + id}}))
 		}
 		b.SetHost(b.app, b.MachineIDs(b.app)[1], "unreachable")
 		blocker, _ := b.blockedBy(input{Content: b.file("min_machines_running = 0", "min_machines_running = 1") + mount})
@@ -368,7 +388,8 @@ func TestDeployStandby(t *testing.T) {
 			}
 			out, err := b.apply(planned)
 			env, _ := b.MachineConfig(b.app, ids[1]).Env()
-			if err != nil || out.Status != plan.Applied || b.MachineConfig(b.app, ids[1]).Raw("standbys") != nil || env["FLY_STANDBY_FOR"] != "" {
+			if err != nil || out.Status != plan.Applied || b.MachineConfig(b.app, ids[1]).Raw("standbys") != nil ||
+				env["FLY_STANDBY_FOR"] != "" {
 				t.Errorf("%s: %s %q, %v", scope, out.Status, out.Summary, err)
 			}
 		})
@@ -378,7 +399,8 @@ func TestDeployStandby(t *testing.T) {
 // TestDeployNoMachines: the first Machine needs an image; where one has to be
 // built, the answer is the command that keeps the app private.
 func TestDeployNoMachines(t *testing.T) {
-	const content = "app = \"fresh\"\nprimary_region = \"iad\"\n[build]\n  dockerfile = \"Dockerfile\"\n[http_service]\n  internal_port = 8080\n"
+	const content = "app = \"fresh\"\nprimary_region = \"iad\"\n[build]\n  dockerfile = " +
+		"\"Dockerfile\"\n[http_service]\n  internal_port = 8080\n"
 	for name, test := range map[string]struct{ address, command string }{
 		"no address":         {"", "fly deploy -a fresh --ha=false --flycast"},
 		"a Flycast address":  {"private_v6", "fly deploy -a fresh --ha=false --no-public-ips"},
@@ -400,12 +422,14 @@ func TestDeployNoMachines(t *testing.T) {
 					t.Errorf("%s: %s %q, %v", name, out.Status, out.Summary, err)
 				}
 			case "public":
-				if blocker, _ := b.blockedBy(input{Content: content, Image: "registry.fly.io/fresh:1"}); blocker.ID != string(plan.NewPublicService) {
+				if blocker, _ := b.blockedBy(input{Content: content,
+					Image: "registry.fly.io/fresh:1"}); blocker.ID != string(plan.NewPublicService) {
 					t.Errorf("%s: %+v", name, blocker)
 				}
 			default:
 				blocker, planned := b.blockedBy(input{Content: content})
-				if blocker.ID != target.NoMachines || !strings.HasSuffix(blocker.Fix, test.command) || planned.Next[1].Command != test.command {
+				if blocker.ID != target.NoMachines || !strings.HasSuffix(blocker.Fix, test.command) ||
+					planned.Next[1].Command != test.command {
 					t.Errorf("%s: %+v, next %+v", name, blocker, planned.Next)
 				}
 			}

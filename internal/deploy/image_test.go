@@ -33,7 +33,8 @@ func TestDeployKeepsTheBuild(t *testing.T) {
 		}
 		content := strings.Replace(b.newGroup(), "min_machines_running = 0", "min_machines_running = 1", 1)
 		planned := b.plan(content)
-		if planned.Plan.Has(plan.ImageChange) || !flytest.Mentions(planned.Out.Remarks, "is pinned to the build that is running") || slices.Contains(planned.Plan.Unknown, plan.BuildUnknown) {
+		if planned.Plan.Has(plan.ImageChange) || !flytest.Mentions(planned.Out.Remarks,
+			"is pinned to the build that is running") || slices.Contains(planned.Plan.Unknown, plan.BuildUnknown) {
 			t.Errorf("hazards %q, unknown %q, remarks %q", planned.Plan.Hazards, planned.Plan.Unknown, planned.Out.Remarks)
 		}
 		out, err := b.apply(planned)
@@ -41,7 +42,8 @@ func TestDeployKeepsTheBuild(t *testing.T) {
 			t.Fatalf("got %s %q, %v", out.Status, out.Summary, err)
 		}
 		for _, id := range b.MachineIDs(b.app) {
-			if image := b.MachineConfig(b.app, id).Image(); !strings.Contains(image, "@sha256:") || !strings.HasPrefix(image, tag+"@") {
+			if image := b.MachineConfig(b.app, id).Image(); !strings.Contains(image, "@sha256:") ||
+				!strings.HasPrefix(image, tag+"@") {
 				t.Errorf("Machine %s got %s", id, image)
 			}
 		}
@@ -61,13 +63,16 @@ func TestDeployServicesPin(t *testing.T) {
 	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
 		b.tagged("registry.fly.io/inner-circle:stable")
-		planned := b.planOf(input{Content: b.file("auto_stop_machines = \"stop\"", "auto_stop_machines = \"off\""), Scope: ScopeServices})
-		if planned.Plan.Has(plan.ImageChange) || planned.Plan.Has(plan.OtherConfigChanges) || !flytest.Mentions(planned.Out.Remarks, "is pinned to the build that is running") {
+		planned := b.planOf(input{Content: b.file("auto_stop_machines = \"stop\"",
+			"auto_stop_machines = \"off\""), Scope: ScopeServices})
+		if planned.Plan.Has(plan.ImageChange) || planned.Plan.Has(plan.OtherConfigChanges) ||
+			!flytest.Mentions(planned.Out.Remarks, "is pinned to the build that is running") {
 			t.Errorf("hazards %q, remarks %q", planned.Plan.Hazards, planned.Out.Remarks)
 		}
 		question := strings.Join(strings.Fields(strings.ReplaceAll(planned.Plan.Question().Text(), "│", "")), "")
 		for _, change := range planned.Out.Changes {
-			if !strings.HasPrefix(change, "app: services") && (!strings.HasPrefix(change, "app: image: ") || !strings.HasSuffix(change, " (the same build)")) {
+			if !strings.HasPrefix(change, "app: services") && (!strings.HasPrefix(change, "app: image: ") ||
+				!strings.HasSuffix(change, " (the same build)")) {
 				t.Errorf("change %s", change)
 			}
 		}
@@ -75,7 +80,9 @@ func TestDeployServicesPin(t *testing.T) {
 			t.Errorf("question %s", question)
 		}
 		// What is structured has the platform's words, the text a person's.
-		if !flytest.Mentions(planned.Out.Changes, "autostop: true → false") || !slices.ContainsFunc(planned.Out.Changes, func(change string) bool { return strings.Contains(plan.PlainChange(change), "autostop: stop → off") }) {
+		if !flytest.Mentions(planned.Out.Changes, "autostop: true → false") ||
+			!slices.ContainsFunc(planned.Out.Changes,
+				func(change string) bool { return strings.Contains(plan.PlainChange(change), "autostop: stop → off") }) {
 			t.Errorf("changes %q", planned.Out.Changes)
 		}
 	})
@@ -86,11 +93,13 @@ func TestDeployServicesPin(t *testing.T) {
 func TestDeployTag(t *testing.T) {
 	digest := "@sha256:" + strings.Repeat("a1", 32)
 	for image, open := range map[string]bool{
-		"registry.fly.io/inner-circle:latest": true, "registry.fly.io/inner-circle:deployment-01J9": false, "registry.fly.io/inner-circle:latest" + digest: false,
+		"registry.fly.io/inner-circle:latest": true, "registry.fly.io/inner-circle:deployment-01J9": false,
+		"registry.fly.io/inner-circle:latest" + digest: false,
 	} {
 		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			planned := b.planOf(input{Content: b.file("", ""), Image: image})
-			if !planned.Plan.Has(plan.ImageChange) || flytest.Mentions(planned.Out.Remarks, "is a tag: Fly looks it up for each Machine") != open {
+			if !planned.Plan.Has(plan.ImageChange) || flytest.Mentions(planned.Out.Remarks,
+				"is a tag: Fly looks it up for each Machine") != open {
 				b.t.Errorf("%s: hazards %q, remarks %q", image, planned.Plan.Hazards, planned.Out.Remarks)
 			}
 			if got := strings.Contains(planned.Plan.Question().Text(), plan.BuildUnknown.Sentence()); got != open {

@@ -18,12 +18,14 @@ import (
 func (b *deployedApp) leave(entries ...journal.Entry) string {
 	b.t.Helper()
 	planned := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1"))
-	grant := b.Grant(call.Ledger{Journal: b.deployer.Journal}, gate.Request{Tool: Tool, App: b.app, Steps: planned.Plan.Grants()})
+	grant := b.Grant(call.Ledger{Journal: b.deployer.Journal}, gate.Request{Tool: Tool, App: b.app,
+		Steps: planned.Plan.Grants()})
 	release, err := b.deployer.Client.CreateRelease(b.t.Context(), grant, b.app, *planned.Work.Rollout.Release)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.write(append([]journal.Entry{{Event: journal.Started}, {Event: journal.Step, Verb: string(gate.CreateRelease), Status: "begun"}}, entries...)...)
+	b.write(append([]journal.Entry{{Event: journal.Started},
+		{Event: journal.Step, Verb: string(gate.CreateRelease), Status: "begun"}}, entries...)...)
 	return release.ID
 }
 
@@ -66,7 +68,8 @@ func TestDeployAbandoned(t *testing.T) {
 			t.Errorf("somebody else's is %s", got)
 		}
 		b.write(journal.Entry{Event: journal.Finished})
-		if again := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1")); !again.Plan.Empty() || len(again.Out.Remarks) > 0 {
+		if again := b.plan(b.file("min_machines_running = 0", "min_machines_running = 1")); !again.Plan.Empty() ||
+			len(again.Out.Remarks) > 0 {
 			t.Errorf("afterwards: %q", again.Out.Remarks)
 		}
 	})
@@ -150,7 +153,8 @@ func TestDeployLateList(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if again.Plan.Has(plan.MachineCreated) || !flytest.Mentions(again.Out.Remarks, "is not in the list of Machines yet") {
+			if again.Plan.Has(plan.MachineCreated) || !flytest.Mentions(again.Out.Remarks,
+				"is not in the list of Machines yet") {
 				t.Errorf("%s: the second plan has hazards %q, remarks %q", name, again.Plan.Hazards, again.Out.Remarks)
 			}
 		})
@@ -162,7 +166,8 @@ func TestDeployLateList(t *testing.T) {
 func TestDeployInDoubt(t *testing.T) {
 	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
-		b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.CreateMachine), Group: "jobs", Status: "begun"})
+		b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step,
+			Verb: string(gate.CreateMachine), Group: "jobs", Status: "begun"})
 		if blocker, _ := b.blockedBy(input{Content: b.newGroup()}); blocker.ID != CreationUnconfirmed {
 			t.Errorf("blocked by %+v", blocker)
 		}
@@ -178,10 +183,13 @@ func TestPastDeploysCost(t *testing.T) {
 	cost := func(old int) (allocations float64) {
 		withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 			for i := range old {
-				b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: fmt.Sprint(i), Status: "healthy"}, journal.Entry{Event: journal.Finished})
+				b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step,
+					Verb: string(gate.UpdateMachine), Target: fmt.Sprint(i), Status: "healthy"},
+					journal.Entry{Event: journal.Finished})
 			}
 			time.Sleep(3 * time.Hour)
-			b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: "1", Status: "begun"})
+			b.write(journal.Entry{Event: journal.Started}, journal.Entry{Event: journal.Step,
+				Verb: string(gate.UpdateMachine), Target: "1", Status: "begun"})
 			allocations = testing.AllocsPerRun(20, func() {
 				if p, err := b.deployer.earlier(b.app); err != nil || !p.Interrupted("1") {
 					b.t.Fatal(p, err)

@@ -75,7 +75,8 @@ func twoServices(port string, force bool) string {
 		redirect = `,"force_https":true`
 	}
 	return fmt.Sprintf(
-		`[{"protocol":"tcp","internal_port":8081,"ports":[{"port":%s,"handlers":["http"]%s}]},{"protocol":"tcp","internal_port":8080,"ports":[{"port":%s,"handlers":["http"]%s}]}]`,
+		`[{"protocol":"tcp","internal_port":8081,"ports":[{"port":%s,"handlers":["http"]%s}]},{"protocol":"tcp",`+
+			`"internal_port":8080,"ports":[{"port":%s,"handlers":["http"]%s}]}]`,
 		port, redirect, port, redirect)
 }
 
@@ -96,7 +97,8 @@ func TestOpened(t *testing.T) {
 		{"two services on one port, without the redirect", twoServices("80", true), twoServices("80", false),
 			string(plan.PublicPlainHTTP)},
 		{"two services on one port, in another order", twoServices("80", false),
-			`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]},{"protocol":"tcp","internal_port":8081,"ports":[{"port":80,"handlers":["http"]}]}]`,
+			`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]},{"protocol":"tcp",` +
+				`"internal_port":8081,"ports":[{"port":80,"handlers":["http"]}]}]`,
 			""},
 		{"one of two services on one port", twoServices("80", false),
 			`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}]`, ""},

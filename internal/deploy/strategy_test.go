@@ -23,12 +23,14 @@ func TestDeployCanary(t *testing.T) {
 		there := b.MachineIDs(b.app)
 		planned := b.planOf(in)
 		question := planned.Plan.Question()
-		for _, want := range []string{"Deploy configuration onto 2 Machines of inner-circle?", "one extra Machine of each group is tested first, then destroyed"} {
+		for _, want := range []string{"Deploy configuration onto 2 Machines of inner-circle?",
+			"one extra Machine of each group is tested first, then destroyed"} {
 			if !strings.Contains(question.Text(), want) {
 				t.Errorf("no %q in\n%s", want, question.Text())
 			}
 		}
-		if planned.Plan.Has(plan.MachinesReplaced) || question.TypeName || planned.Summary != "Would update 2 of 2 Machines of inner-circle, canary." {
+		if planned.Plan.Has(plan.MachinesReplaced) || question.TypeName ||
+			planned.Summary != "Would update 2 of 2 Machines of inner-circle, canary." {
 			t.Errorf("got %q of\n%s", planned.Summary, question.Text())
 		}
 		if order := planned.Out.Order; order[0] != "1. group app: a canary, destroyed after its test" {
@@ -40,7 +42,9 @@ func TestDeployCanary(t *testing.T) {
 			t.Fatalf("got %s %q %+v, %v", out.Status, out.Summary, out.Machines, err)
 		}
 		canary := out.Steps[0]
-		if canary.Do != gate.CreateMachine || canary.State != plan.Done || !strings.Contains(canary.Note, "a canary: tested and destroyed, as planned") || slices.Contains(there, canary.Target) {
+		if canary.Do != gate.CreateMachine || canary.State != plan.Done ||
+			!strings.Contains(canary.Note, "a canary: tested and destroyed, as planned") ||
+			slices.Contains(there, canary.Target) {
 			t.Errorf("the canary is told as %+v", canary)
 		}
 		if got := b.MachineIDs(b.app); !slices.Equal(got, there) {
@@ -61,10 +65,12 @@ func TestDeployCanary(t *testing.T) {
 func TestDeployCanaryFails(t *testing.T) {
 	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t
-		planned := b.planOf(input{Content: b.file("min_machines_running = 0", "min_machines_running = 1"), Strategy: "canary"})
+		planned := b.planOf(input{Content: b.file("min_machines_running = 0", "min_machines_running = 1"),
+			Strategy: "canary"})
 		b.Inject(flysim.Fault{Operation: "machine.create", Status: 422})
 		out, err := b.apply(planned)
-		if err != nil || out.Status != plan.Failed || out.Machines.Updated != 0 || out.Steps[0].State == plan.Done || strings.Contains(out.Summary, "Tried on") {
+		if err != nil || out.Status != plan.Failed || out.Machines.Updated != 0 ||
+			out.Steps[0].State == plan.Done || strings.Contains(out.Summary, "Tried on") {
 			t.Errorf("got %s %q %+v, %v", out.Status, out.Summary, out.Steps, err)
 		}
 	})
@@ -94,7 +100,8 @@ UNDO        Machines that are destroyed do NOT come back; if a new Machine fails
 		if got := question.Text(); got != want {
 			t.Errorf("got\n%s\nwant\n%s", got, want)
 		}
-		if !question.TypeName || !question.Fits() || !planned.Plan.Has(plan.MachinesReplaced) || planned.Summary != "Would replace 2 of 2 Machines of inner-circle, bluegreen." {
+		if !question.TypeName || !question.Fits() || !planned.Plan.Has(plan.MachinesReplaced) ||
+			planned.Summary != "Would replace 2 of 2 Machines of inner-circle, bluegreen." {
 			t.Errorf("got %q, hazards %v", planned.Summary, planned.Plan.Hazards)
 		}
 		var ends []string
@@ -115,7 +122,8 @@ UNDO        Machines that are destroyed do NOT come back; if a new Machine fails
 		}
 		out, err := b.apply(planned)
 		if err != nil || out.Status != plan.Applied || *out.Machines != (Counts{Total: 2, Created: 2, Healthy: 2}) ||
-			!strings.Contains(out.Summary, "2 created. 2 destroyed as planned.") || !flytest.Mentions(out.Undo, "2 Machines destroyed") {
+			!strings.Contains(out.Summary, "2 created. 2 destroyed as planned.") ||
+			!flytest.Mentions(out.Undo, "2 Machines destroyed") {
 			t.Fatalf("got %s %q %+v, undo %q, %v", out.Status, out.Summary, out.Machines, out.Undo, err)
 		}
 		greens := b.MachineIDs(b.app)
@@ -126,10 +134,12 @@ UNDO        Machines that are destroyed do NOT come back; if a new Machine fails
 				t.Fatalf("Machine %s is not told of in %+v", blue, out.Steps)
 			}
 			gone, green := out.Steps[i], out.Steps[j]
-			if gone.Do != gate.DestroyMachine || gone.State != plan.Done || gone.Undo != plan.UndoNo || !strings.Contains(gone.Note, "destroyed: "+green.Target+" is in its place") {
+			if gone.Do != gate.DestroyMachine || gone.State != plan.Done || gone.Undo != plan.UndoNo ||
+				!strings.Contains(gone.Note, "destroyed: "+green.Target+" is in its place") {
 				t.Errorf("told: %+v", gone)
 			}
-			if green.Do != gate.CreateMachine || green.State != plan.Done || !slices.Contains(greens, green.Target) || slices.Contains(greens, blue) {
+			if green.Do != gate.CreateMachine || green.State != plan.Done ||
+				!slices.Contains(greens, green.Target) || slices.Contains(greens, blue) {
 				t.Errorf("told: %+v, there: %v", green, greens)
 			}
 		}
@@ -150,10 +160,15 @@ func TestDeployNotPossible(t *testing.T) {
 		content             func(b *deployedApp) string
 		want                string
 	}{
-		{"no room", "inner-circle", "bluegreen", func(b *deployedApp) { b.ForbidBlueGreen(b.app) }, nil, "app can't undergo bluegreen deployment due to org limits"},
-		{"no checks", "inner-circle", "bluegreen", nil, func(b *deployedApp) string { return b.FileWithoutChecks(b.app) }, "you need to define at least 1 check in order to use blue-green deployments"},
+		{"no room", "inner-circle", "bluegreen", func(b *deployedApp) { b.ForbidBlueGreen(b.app) }, nil,
+			"app can't undergo bluegreen deployment due to org limits"},
+		{"no checks", "inner-circle", "bluegreen", nil, func(b *deployedApp) string {
+			return b.FileWithoutChecks(
+				b.app)
+		}, "you need to define at least 1 check in order to use blue-green deployments"},
 		{"a volume", "inner-circle", "bluegreen", mountAll, mounting, "mounts a volume"},
-		{"a volume", "inner-circle", "canary", mountAll, mounting, "error canary deployment strategy is not supported when using mounted volumes"},
+		{"a volume", "inner-circle", "canary", mountAll, mounting,
+			"error canary deployment strategy is not supported when using mounted volumes"},
 	}
 	for _, test := range tests {
 		withApp(t, test.app, flysim.Options{}, func(b *deployedApp) {
@@ -170,7 +185,8 @@ func TestDeployNotPossible(t *testing.T) {
 				b.t.Fatalf("%s, %s: %v", test.name, test.strategy, err)
 			}
 			blockers := planned.Plan.Blockers
-			if len(blockers) != 1 || blockers[0].ID != target.StrategyNotPossible || !strings.Contains(blockers[0].What, test.want) || len(b.Writes()) != 0 {
+			if len(blockers) != 1 || blockers[0].ID != target.StrategyNotPossible ||
+				!strings.Contains(blockers[0].What, test.want) || len(b.Writes()) != 0 {
 				b.t.Errorf("%s, %s: blockers %+v, %d writes", test.name, test.strategy, blockers, len(b.Writes()))
 			}
 		})
@@ -181,7 +197,8 @@ func TestDeployNotPossible(t *testing.T) {
 func mountAll(b *deployedApp) {
 	for _, id := range b.MachineIDs(b.app) {
 		volume := b.AddVolume(b.app, "data", b.Machine(b.app, id).Region, 1)
-		config, err := b.MachineConfig(b.app, id).With("mounts", []map[string]string{{"volume": volume, "name": "data", "path": "/data"}})
+		config, err := b.MachineConfig(b.app, id).With("mounts", []map[string]string{
+			{"volume": volume, "name": "data", "path": "/data"}})
 		if err != nil {
 			b.t.Fatal(err)
 		}
@@ -190,7 +207,8 @@ func mountAll(b *deployedApp) {
 }
 
 func mounting(b *deployedApp) string {
-	return b.file("min_machines_running = 0", "min_machines_running = 1") + "\n[mounts]\nsource = 'data'\ndestination = '/data'\n"
+	return b.file("min_machines_running = 0", "min_machines_running = 1") +
+		"\n[mounts]\nsource = 'data'\ndestination = '/data'\n"
 }
 
 // TestDeployOtherFiles: what a file takes from other files is refused by its
@@ -199,7 +217,8 @@ func TestDeployOtherFiles(t *testing.T) {
 	for more, want := range map[string][]string{
 		"[[files]]\nguest_path = '/f'\nlocal_path = 'f.conf'\n": {"local_path", "fly deploy", "raw_value"},
 		"[experimental]\nmachine_config = 'x.json'\n":           {"machine_config", "fly deploy"},
-		"[experimental]\nmachine_config = '''{\"containers\":[{\"name\":\"app\",\"files\":[{\"guest_path\":\"/f\",\"local_path\":\"f\"}]}]}'''\n": {
+		"[experimental]\nmachine_config = " +
+			"'''{\"containers\":[{\"name\":\"app\",\"files\":[{\"guest_path\":\"/f\",\"local_path\":\"f\"}]}]}'''\n": {
 			"machine_config", "local_path", "fly deploy", "raw_value",
 		},
 	} {

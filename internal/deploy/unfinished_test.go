@@ -37,14 +37,17 @@ func TestDeployUnfinished(t *testing.T) {
 			journal.Entry{Event: journal.Step, Verb: string(gate.UpdateMachine), Target: ids[1], Status: "begun"},
 		)
 		planned := b.plan(content)
-		if !flytest.Mentions(planned.Out.Remarks, "has no end in the journal") || !flytest.Mentions(planned.Out.Remarks, "already have the configuration of this plan: "+strings.Join(ids, ", ")) {
+		if !flytest.Mentions(planned.Out.Remarks, "has no end in the journal") ||
+			!flytest.Mentions(planned.Out.Remarks, "already have the configuration of this plan: "+strings.Join(ids, ", ")) {
 			t.Errorf("remarks %q", planned.Out.Remarks)
 		}
-		if got := stepLines(planned.Plan); !slices.Equal(got, []string{"lease_machine app"}) || len(planned.Plan.Hazards) > 0 || planned.Plan.Impact != plan.ImpactNone {
+		if got := stepLines(planned.Plan); !slices.Equal(got, []string{"lease_machine app"}) ||
+			len(planned.Plan.Hazards) > 0 || planned.Plan.Impact != plan.ImpactNone {
 			t.Errorf("steps %q, hazards %q, impact %s", got, planned.Plan.Hazards, planned.Plan.Impact)
 		}
 		question := planned.Plan.Question().Text()
-		if !strings.HasPrefix(question, "Test 1 Machine of inner-circle?") || !strings.Contains(question, "Machine "+ids[1]+" of group \"app\" already has its configuration") {
+		if !strings.HasPrefix(question, "Test 1 Machine of inner-circle?") ||
+			!strings.Contains(question, "Machine "+ids[1]+" of group \"app\" already has its configuration") {
 			t.Errorf("question %s", question)
 		}
 		out, err := b.apply(planned)
@@ -84,8 +87,10 @@ func TestDeployCounts(t *testing.T) {
 		want    Counts
 		summary string
 	}{
-		"applied": {nil, Counts{Total: 2, Updated: 1, Unchanged: 1, Healthy: 1}, "2 of 2 Machines of inner-circle have the new configuration: 1 tested now, 1 already had it."},
-		"refused": {[]flysim.Fault{{Operation: "machine.update", Status: 422}}, Counts{Total: 2, Unchanged: 1, NotStarted: 1}, "0 of 1 updated, 1 as before."},
+		"applied": {nil, Counts{Total: 2, Updated: 1, Unchanged: 1, Healthy: 1},
+			"2 of 2 Machines of inner-circle have the new configuration: 1 tested now, 1 already had it."},
+		"refused": {[]flysim.Fault{{Operation: "machine.update", Status: 422}}, Counts{Total: 2, Unchanged: 1,
+			NotStarted: 1}, "0 of 1 updated, 1 as before."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {

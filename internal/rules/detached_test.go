@@ -71,7 +71,8 @@ func TestDetachedMachines(t *testing.T) {
 		{"UDP has no such fix",
 			[]fly.Machine{
 				newMachine(t, "aa",
-					`[{"protocol":"udp","internal_port":53,"ports":[{"port":53}]},{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"]}]}]`,
+					`[{"protocol":"udp","internal_port":53,"ports":[{"port":53}]},{"protocol":"tcp","internal_port":8080,`+
+						`"ports":[{"port":80,"handlers":["http"]}]}]`,
 					`{}`)},
 			[]string{"udp_service|UDP on 53|remove the UDP service from the file"}},
 	}
@@ -110,18 +111,22 @@ func TestUpdateFlags(t *testing.T) {
 		{"options of a port", plan.ForceHTTPS,
 			`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true,` +
 				`"http_options":{"h2_backend":true}}]}]`,
-			`--machine-config '{"services":[{"internal_port":8080,"ports":[{"force_https":false,"handlers":["http"],"http_options":{"h2_backend":true},"port":80}],"protocol":"tcp"}]}'`,
+			`--machine-config '{"services":[{"internal_port":8080,"ports":[{"force_https":false,"handlers":["http"],` +
+				`"http_options":{"h2_backend":true},"port":80}],"protocol":"tcp"}]}'`,
 			true},
 		{"a range", plan.ForceHTTPS,
-			`[{"protocol":"tcp","internal_port":8080,"ports":[{"start_port":80,"end_port":90,"handlers":["http"],"force_https":true}]}]`,
+			`[{"protocol":"tcp","internal_port":8080,"ports":[{"start_port":80,"end_port":90,"handlers":["http"],` +
+				`"force_https":true}]}]`,
 			"--machine-config", true},
 		{"two services of one program", plan.ForceHTTPS,
-			`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true}]},{"protocol":"tcp","internal_port":8080,"ports":[{"port":81,"handlers":["http"]}]}]`,
+			`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true}]},` +
+				`{"protocol":"tcp","internal_port":8080,"ports":[{"port":81,"handlers":["http"]}]}]`,
 			"--machine-config", true},
 		{"no protocol", plan.ForceHTTPS,
 			`[{"internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true}]}]`, "--machine-config", true},
 		{"a header of a check", plan.ForceHTTPS,
-			`[{"internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true}],"checks":[{"type":"http","headers":[{"name":"Authorization","values":["secret"]}]}]}]`,
+			`[{"internal_port":8080,"ports":[{"port":80,"handlers":["http"],"force_https":true}],` +
+				`"checks":[{"type":"http","headers":[{"name":"Authorization","values":["secret"]}]}]}]`,
 			"", false},
 		{"a handler that is none", plan.ForceHTTPS,
 			`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":80,"handlers":["http;reboot"],"force_https":true}]}]`,
@@ -136,7 +141,8 @@ func TestUpdateFlags(t *testing.T) {
 			`[{"protocol":"tcp","internal_port":5432,"ports":[{"port":5433,"handlers":["pg_tls"]}]}]`,
 			"--port 5432:5432/tcp", false},
 		{"port 80 is another program's", plan.TLSOnly,
-			`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["http","tls"]}]},{"protocol":"tcp","internal_port":9090,"ports":[{"port":80,"handlers":["http"]}]}]`,
+			`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["http","tls"]}]},` +
+				`{"protocol":"tcp","internal_port":9090,"ports":[{"port":80,"handlers":["http"]}]}]`,
 			"--port 8080:8080/tcp:http", false},
 		{"the program's own port has TLS", plan.TLSOnly,
 			`[{"protocol":"tcp","internal_port":5432,"ports":[{"port":5432,"handlers":["pg_tls"]}]}]`,

@@ -273,7 +273,8 @@ func TestBlockers(t *testing.T) {
 					`"force_https":true}]}]`},
 			want: []string{plan.ForceHTTPS}, says: "8000-8010"},
 		{name: "force_https on several", services: []string{
-			`[{"protocol":"tcp","internal_port":1,"ports":[{"port":8081,"handlers":["http"],"force_https":true},{"port":80,"handlers":["http"],"force_https":true}]}]`,
+			`[{"protocol":"tcp","internal_port":1,"ports":[{"port":8081,"handlers":["http"],"force_https":true},` +
+				`{"port":80,"handlers":["http"],"force_https":true}]}]`,
 			redirects},
 			want: []string{plan.ForceHTTPS}, says: "on port 80, 8081:"},
 
@@ -307,7 +308,8 @@ func TestBlockers(t *testing.T) {
 			services: []string{`[{"protocol":"tcp","internal_port":8080,"ports":[]}]`}, want: []string{plan.NoPorts}},
 		{name: "a service with ports that are none",
 			services: []string{
-				`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":0},{"handlers":["http"]},{"start_port":90,"end_port":80}]}]`},
+				`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":0},{"handlers":["http"]},{"start_port":90,` +
+					`"end_port":80}]}]`},
 			want: []string{plan.NoPorts}},
 		{name: "UDP without ports", services: []string{`[{"protocol":"udp","internal_port":53}]`},
 			want: []string{plan.NoPorts}},
@@ -419,7 +421,8 @@ func TestFixArguments(t *testing.T) {
 		{"two programs",
 			[]fly.Machine{
 				machineWith(t, "1",
-					`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["tls","http"]}]},{"protocol":"tcp","internal_port":1883,"ports":[{"port":8883,"handlers":["tls"]}]}]`)},
+					`[{"protocol":"tcp","internal_port":8080,"ports":[{"port":443,"handlers":["tls","http"]}]},`+
+						`{"protocol":"tcp","internal_port":1883,"ports":[{"port":8883,"handlers":["tls"]}]}]`)},
 			plan.TLSOnly, `{app: "demo", plain_ports: [80, 1883]}`},
 		{"80 is another group's", []fly.Machine{group(machineWith(t, "1", tlsAlone), "api"),
 			group(machineWith(t, "2",

@@ -172,7 +172,8 @@ func TestHTTPPanic(t *testing.T) {
 		{"prompt", `{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"panic"}}`, 200},
 		{"resource", `{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"test://panic"}}`, 200},
 		{"completion",
-			`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"panic"},"argument":{"name":"a","value":""}}}`,
+			`{"jsonrpc":"2.0","id":1,"method":"completion/complete","params":{"ref":{"type":"ref/prompt",` +
+				`"name":"panic"},"argument":{"name":"a","value":""}}}`,
 			500},
 	}
 	for _, tt := range tests {

@@ -80,7 +80,8 @@ func TestHTTPAnnouncedSize(t *testing.T) {
 	for _, expect := range []string{"", "Expect: 100-continue\r\n"} {
 		c := s.dial()
 		fmt.Fprintf(c,
-			"POST /mcp HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n%sContent-Length: 1001\r\n\r\n",
+			"POST /mcp HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nContent-Type: "+
+				"application/json\r\n%sContent-Length: 1001\r\n\r\n",
 			strings.TrimPrefix(s.base, "http://"), testToken, expect)
 		first := make([]byte, len("HTTP/1.1 413"))
 		if _, err := io.ReadFull(c, first); err != nil || string(first) != "HTTP/1.1 413" {

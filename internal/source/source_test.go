@@ -17,7 +17,8 @@ func TestParseRefusesMasks(t *testing.T) {
 		{"build argument", "[build.args]\n  TOKEN = \"‹hidden, 3 bytes›\"\n", `"build.args.TOKEN" (row 3)`},
 		{"file", "[[files]]\n  guest_path = \"/a\"\n  raw_value = \"‹hidden, 3 bytes›\"\n", `"files.raw_value" (row 4)`},
 		{"check header",
-			"[http_service]\ninternal_port = 80\n[[http_service.checks]]\n[http_service.checks.headers]\nAuthorization = \"‹hidden, 3 bytes›\"\n",
+			"[http_service]\ninternal_port = " +
+				"80\n[[http_service.checks]]\n[http_service.checks.headers]\nAuthorization = \"‹hidden, 3 bytes›\"\n",
 			"http_service.checks.headers"},
 		{"comment", "# B = \"‹hidden, 3 bytes›\"\n[env]\n  B = \"x\"\n", ""},
 	} {

@@ -246,7 +246,8 @@ func TestBehind(t *testing.T) {
 	if got, want := report.Groups[0].Behind, []string{"m1"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if want := `Machine m1 of group "app" did not get version 14: what differs there may be older than it`; !slices.Contains(
+	if want := `Machine m1 of group "app" did not get version 14: what differs there may be older than ` +
+		`it`; !slices.Contains(
 		report.Lines(0), want) {
 		t.Errorf("got %q", report.Lines(0))
 	}

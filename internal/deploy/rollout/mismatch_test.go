@@ -33,7 +33,8 @@ func TestKept(t *testing.T) {
 			[]string{"env.B"}},
 		{"a check stays", `{"checks":{"a":{"port":80}}}`, `{}`, `{"checks":{"a":{"port":80}}}`, []string{"checks.a.port"}},
 		{"added by the platform", plain, plain,
-			`{"services":[{"internal_port":80,"new":1,"ports":[{"port":80,"new":2}]}],"env":{"NEW":"1"},"checks":{"a":{"b":1}},"new":1}`,
+			`{"services":[{"internal_port":80,"new":1,"ports":[{"port":80,"new":2}]}],"env":{"NEW":"1"},` +
+				`"checks":{"a":{"b":1}},"new":1}`,
 			nil},
 		{"not what a deploy replaces", `{"new":1,"environment":{"a":1}}`, `{}`, `{"new":1,"environment":{"a":1}}`, nil},
 	}
