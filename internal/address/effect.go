@@ -46,7 +46,7 @@ func hasPublic(list []fly.Address, family string) bool {
 	})
 }
 
-// lostFamily returns the IP version that has no address any more, if the other has one.
+// lostFamily returns the IP version that has no addresses left, if the other has one.
 func (e releaseEffect) lostFamily() string {
 	if len(e.lostFamilies) == 1 && len(rules.PublicIPs(e.after)) > 0 {
 		return e.lostFamilies[0]
@@ -62,7 +62,7 @@ func (e releaseEffect) allocateCommand(family string) string {
 	return "fly ips allocate-v6 -a " + e.app
 }
 
-// sentence says which IP version has no address any more; empty if that is none, or all.
+// sentence says which IP version has no addresses left; empty if that is none, or all.
 func (e releaseEffect) sentence() string {
 	family := e.lostFamily()
 	if family == "" {

@@ -17,7 +17,7 @@ var errAppLocked = errors.New("another process has the lock of the app")
 
 // lockApp takes an app for this process: an advisory lock on DIR/APP.lock,
 // which the system gives back when the file is closed or the process ends,
-// however it ends. The file stays: whoever removed it could give two processes
+// however it ends. The file stays: removing it could give two processes
 // a lock each. The folder is made if need be, for its owner only.
 func lockApp(dir, app string) (*os.File, error) {
 	if !fly.ValidAppName(app) {

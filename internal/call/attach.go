@@ -14,8 +14,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// This file answers calls that find a run of the app: one that they started, one that an identical
-// call started, or one of another call.
+// This file answers calls that find a run of the app: one that they started, one that an
+// identical call started, or one of another call.
 
 // stopHold is how long a call waits for its run after the server was told to stop. It is
 // shorter than the transports wait for calls.

@@ -18,7 +18,7 @@ var (
 type stopKey struct{}
 
 // WithStop gives the calls under ctx a context that ends them, with one of the reasons
-// above as its cause: nobody is asked any more, and nothing is started. A call that only
+// above as its cause: nobody is asked, and nothing is started. A call that only
 // reads may still be answered, and what was started is finished.
 func WithStop(ctx, stop context.Context) context.Context {
 	return context.WithValue(ctx, stopKey{}, stop)

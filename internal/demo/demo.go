@@ -33,7 +33,7 @@ type Demo struct {
 	Colors bool      // if stdout is a terminal
 	Clock  Clock
 
-	Platform   flysim.Options // but for the clock
+	Platform   flysim.Options // without the clock
 	Executable string         // the server's program; empty: this program's own
 	Env        []string       // added to the server's environment
 }

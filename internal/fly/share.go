@@ -153,7 +153,7 @@ func (s *Shared) end(key readKey, a *sharedRead, value any, err error) {
 	close(a.done)
 }
 
-// leave ends a read that no caller waits for any more.
+// leave ends a read that no caller waits for.
 func (s *Shared) leave(key readKey, a *sharedRead) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

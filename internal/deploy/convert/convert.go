@@ -37,7 +37,7 @@ func Apply(file File, group string, existing machine.Config) (machine.Config, er
 	return machine.KeepUnknown[convertedObjects](config, existing, machine.ByIdentity)
 }
 
-// convertedObjects are the objects that a conversion writes anew, as Fly's API documents
+// convertedObjects are the objects that a conversion rewrites, as Fly's API documents
 // them (fly-go's MachineConfig). A fly.toml cannot name what it does not know of them, so
 // it cannot mean to remove it.
 type convertedObjects struct {

@@ -31,7 +31,7 @@ func isRunning(state string) bool {
 	return false
 }
 
-// Same reports whether the Machine has the configuration already, but for the
+// Same reports whether the Machine has the configuration already, except for the
 // labels of a release.
 func (c Change) Same() bool {
 	return fly.UpdateTarget(c.Before.ID, c.After) == fly.UpdateTarget(c.Before.ID, c.Before.Config)

@@ -42,9 +42,9 @@ type Engine struct {
 
 // Run carries the work out and returns when all of it has ended. The grant must hold
 // [Work.Steps]. When ctx ends, the Machines that are being changed are finished, no other is
-// started, and nothing is put back: whoever ends a context wants a quick end. A Machine that was
-// started or stopped since the plan is treated as what it is when its turn comes; one whose
-// configuration was changed is refused. progress is called by one goroutine at a time.
+// started, and nothing is put back: a caller who cancels the context wants to stop soon. A
+// Machine that was started or stopped since the plan is treated as what it is when its turn
+// comes; one whose configuration was changed is refused. progress is called by one goroutine at a time.
 //
 // The release of the work is closed whatever happens, also when a callback panics: the
 // panic ends the run and continues in the caller. Only a process that is killed leaves its

@@ -39,7 +39,7 @@ type Outcome struct {
 	Mismatch []string // read back, and not what was sent: one line a field
 
 	Created  bool // made in this run
-	Launched bool // it ran when its turn came, so the update started it anew
+	Launched bool // it ran when its turn came, so the update restarted it
 	Woken    bool // it did not run, and was started to be proved
 	Stopped  bool // it was woken, proved, and stopped again
 	Same     bool // it had the configuration before: nothing was sent to it

@@ -101,7 +101,7 @@ func (w Work) createSteps(c Create) []Step {
 	return steps
 }
 
-// machine returns what is asked for, but for the labels of the release and the
+// machine returns what is requested, except the labels of the release and the
 // volume, which do not count for its target.
 func (c Create) machine() fly.NewMachine {
 	return fly.NewMachine{Config: c.Config, Region: c.Region, LeaseTTL: leaseTTL, SkipLaunch: c.asleep,

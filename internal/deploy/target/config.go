@@ -35,7 +35,7 @@ func (c *computation) config(group string, m fly.Machine) (machine.Config, error
 }
 
 // withServices gives a configuration the services and checks of another one. A standby
-// that has services then is no standby any more.
+// that has services is no longer a standby then.
 func withServices(config, from machine.Config) (machine.Config, error) {
 	var err error
 	for _, key := range []string{"services", "checks"} {
