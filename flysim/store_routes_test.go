@@ -187,14 +187,18 @@ func TestStateRoutes(t *testing.T) {
 			do := func(method, path, body string) {
 				var headers []string
 				if m := p.Machine("shop-api", shopMachine); m.LeaseOwner != "" {
+					p.mu.Lock() // the keeper may be writing
 					headers = []string{nonceHeader, p.state.apps["shop-api"].machine(shopMachine).lease.nonce}
+					p.mu.Unlock()
 				}
 				if disks := p.Volumes("shop-api"); len(disks) > 0 {
 					ids = strings.NewReplacer("{volume}", disks[0].ID)
 				}
+				p.mu.Lock()
 				if tokens := p.state.tokens; len(tokens) > 0 {
 					ids = strings.NewReplacer("{minted}", tokens[len(tokens)-1].id)
 				}
+				p.mu.Unlock()
 				sendWrite(t, p, method, ids.Replace(path), ids.Replace(body), headers...)
 			}
 			for _, first := range request.before {
