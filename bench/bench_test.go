@@ -25,7 +25,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
@@ -156,38 +158,20 @@ func (s *stopwatch) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-type clock struct{}
-
-func (clock) Now() time.Time { return time.Now() }
-
-func (clock) After(d time.Duration) <-chan time.Time { return time.After(d) }
-
 // BenchmarkListIPs tells what list_ips adds to the API's own time (wanted: under
 // 2 ms) and how many requests it makes.
 func BenchmarkListIPs(b *testing.B) {
-	platform := flysim.New(flysim.Options{})
-	if err := platform.Seed(context.Background()); err != nil {
-		b.Fatal(err)
-	}
-	listening, err := platform.Listen("127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer listening.Close()
+	platform := platformtest.New(b, flysim.Options{}).Seeded()
 	watch := &stopwatch{next: http.DefaultTransport}
 	began := time.Now()
-	client, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: listening.URL, Flaps: listening.URL, UIEX: listening.URL},
-		Token:     fly.NewToken(platform.Token()), HTTP: watch,
+	client := platform.Client(func(o *fly.Options) {
+		o.Endpoints, o.HTTP = platform.Serve(), watch
 		// Fly's rate limits are not what is measured here.
-		Now: func() time.Time { return began.Add(time.Since(began) * 10_000) },
+		o.Now = func() time.Time { return began.Add(time.Since(began) * 10_000) }
 	})
-	if err != nil {
-		b.Fatal(err)
-	}
 	deps := call.Deps{
-		Clock: clock{},
-		Runs:  call.NewRuns(clock{}),
+		Clock: flytest.WallClock{},
+		Runs:  call.NewRuns(flytest.WallClock{}),
 		Log:   slog.New(slog.DiscardHandler),
 		Gate:  gate.New(gate.Options{Now: time.Now}),
 	}

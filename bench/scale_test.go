@@ -15,6 +15,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
@@ -137,7 +138,7 @@ func (f *fleet) run(tb testing.TB) stateResult {
 	var o stateResult
 	idle, empty := runtime.NumGoroutine(), f.heap()
 	done := 0
-	engine := rollout.Engine{Client: f.client, Clock: clock{}, Record: func(rollout.Outcome) {
+	engine := rollout.Engine{Client: f.client, Clock: flytest.WallClock{}, Record: func(rollout.Outcome) {
 		if done++; done == n/2 {
 			o.halfway = f.heap() - empty
 		}

@@ -12,6 +12,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
@@ -19,26 +21,9 @@ import (
 // a second from one server, all about one app, with our own rate limiter in
 // between. Wanted: at least 500.
 func BenchmarkListIPsClients(b *testing.B) {
-	platform := flysim.New(flysim.Options{})
-	if err := platform.Seed(b.Context()); err != nil {
-		b.Fatal(err)
-	}
-	server, err := platform.Listen("127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer server.Close()
-	client, err := fly.New(
-		fly.Options{
-			Endpoints: fly.Endpoints{API: server.URL, Flaps: server.URL, UIEX: server.URL},
-			Token:     fly.NewToken(platform.Token()),
-			UserAgent: "bench/1",
-		},
-	)
-	if err != nil {
-		b.Fatal(err)
-	}
-	list := tools.All(tools.Deps{Fly: client, Look: client.Shared(), Deps: call.Deps{Clock: benchClock{}}})[0]
+	platform := platformtest.New(b, flysim.Options{}).Seeded()
+	client := platform.Client(func(o *fly.Options) { o.Endpoints, o.HTTP = platform.Serve(), nil })
+	list := tools.All(tools.Deps{Fly: client, Look: client.Shared(), Deps: call.Deps{Clock: flytest.WallClock{}}})[0]
 	var request mcp.CallToolRequest
 	request.Params.Name, request.Params.Arguments = list.Spec().Name, map[string]any{"app": "shop-api"}
 
@@ -73,9 +58,3 @@ func BenchmarkListIPsClients(b *testing.B) {
 	b.ReportMetric(float64(answers.Load())/span.Seconds(), "answers/s")
 	b.ReportMetric(float64(longest.Load())/1e6, "ms-longest")
 }
-
-// benchClock is real time.
-type benchClock struct{}
-
-func (benchClock) Now() time.Time                         { return time.Now() }
-func (benchClock) After(d time.Duration) <-chan time.Time { return time.After(d) }

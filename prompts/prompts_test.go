@@ -7,37 +7,22 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
 // served are the prompts over a seeded platform.
-func served(t *testing.T, apps ...string) (Prompts, *flysim.Platform) {
+func served(t *testing.T, apps ...string) (Prompts, *platformtest.Platform) {
 	t.Helper()
-	platform := flysim.New(flysim.Options{})
-	if err := platform.Seed(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	listening, err := platform.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listening.Close() })
-	client, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: listening.URL, Flaps: listening.URL, UIEX: listening.URL},
-		Token:     fly.NewToken(platform.Token()), Apps: apps,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
-	return Prompts{Fly: client, Now: now, Paths: true}, platform
+	platform := platformtest.New(t, flysim.Options{}).Seeded()
+	client := platform.Client(func(o *fly.Options) { o.Apps = apps })
+	return Prompts{Fly: client, Now: platformtest.Start, Paths: true}, platform
 }
 
 func get(t *testing.T, p Prompts, name string, args map[string]string) (string, error) {

@@ -13,35 +13,10 @@ import (
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
-
-func client(t *testing.T, platform *flysim.Platform, token string, apps ...string) *fly.Client {
-	t.Helper()
-	listening, err := platform.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = listening.Close() })
-	c, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: listening.URL, Flaps: listening.URL, UIEX: listening.URL},
-		Token:     fly.NewToken(token), Apps: apps,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func seeded(t *testing.T) *flysim.Platform {
-	t.Helper()
-	platform := flysim.New(flysim.Options{})
-	if err := platform.Seed(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	return platform
-}
 
 // read reads a URI as the server would: through the template that matches.
 func read(t *testing.T, r Resources, uri string) (string, error) {
@@ -66,8 +41,8 @@ func read(t *testing.T, r Resources, uri string) (string, error) {
 }
 
 func TestStatus(t *testing.T) {
-	platform := seeded(t)
-	r := Resources{Fly: client(t, platform, platform.Token())}
+	platform := platformtest.New(t, flysim.Options{}).Seeded()
+	r := Resources{Fly: platform.Client()}
 	tests := []struct {
 		app      string
 		verdict  rules.Verdict
@@ -113,8 +88,8 @@ func TestStatus(t *testing.T) {
 }
 
 func TestDeployedIsMasked(t *testing.T) {
-	platform := seeded(t)
-	r := Resources{Fly: client(t, platform, platform.Token())}
+	platform := platformtest.New(t, flysim.Options{}).Seeded()
+	r := Resources{Fly: platform.Client()}
 	body, err := read(t, r, "flycast://apps/shop-api/fly.toml")
 	if err != nil {
 		t.Fatal(err)
@@ -127,7 +102,7 @@ func TestDeployedIsMasked(t *testing.T) {
 }
 
 func TestFile(t *testing.T) {
-	platform := seeded(t)
+	platform := platformtest.New(t, flysim.Options{}).Seeded()
 	dir := t.TempDir()
 	if err := platform.WriteConfigs(dir); err != nil {
 		t.Fatal(err)
@@ -137,7 +112,7 @@ func TestFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = files.Close() })
-	r := Resources{Fly: client(t, platform, platform.Token()), Roots: files}
+	r := Resources{Fly: platform.Client(), Roots: files}
 	want, err := os.ReadFile(filepath.Join(dir, "shop-api", "fly.toml"))
 	if err != nil {
 		t.Fatal(err)
@@ -197,8 +172,8 @@ func TestFileOfAnotherProgram(t *testing.T) {
 }
 
 func TestAppsAreNarrowed(t *testing.T) {
-	platform := seeded(t)
-	r := Resources{Fly: client(t, platform, platform.Token(), "shop-api")}
+	platform := platformtest.New(t, flysim.Options{}).Seeded()
+	r := Resources{Fly: platform.Client(func(o *fly.Options) { o.Apps = fly.Apps{"shop-api"} })}
 	for _, uri := range []string{"flycast://apps/legacy-api/status", "flycast://apps/legacy-api/fly.toml",
 		"flycast://apps/Shop_API/status"} {
 		if _, err := read(t, r, uri); err == nil {
@@ -211,7 +186,7 @@ func TestAppsAreNarrowed(t *testing.T) {
 }
 
 func TestComplete(t *testing.T) {
-	platform := seeded(t)
+	platform := platformtest.New(t, flysim.Options{}).Seeded()
 	for _, test := range []struct {
 		name, argument, typed string
 		apps                  []string
@@ -227,7 +202,7 @@ func TestComplete(t *testing.T) {
 		{"a token that cannot list", "app", "", nil, platform.AppToken("shop-api"), []string{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := Completer{Fly: client(t, platform, test.token, test.apps...)}
+			c := Completer{Fly: platform.Client(func(o *fly.Options) { o.Token, o.Apps = fly.NewToken(test.token), test.apps })}
 			got, err := c.CompleteResourceArgument(context.Background(), StatusTemplate, mcp.CompleteArgument{
 				Name: test.argument, Value: test.typed}, mcp.CompleteContext{})
 			if err != nil {
@@ -243,14 +218,14 @@ func TestComplete(t *testing.T) {
 // TestStatusOfUnreadMachine: no services in the list does not mean that there
 // are none.
 func TestStatusOfUnreadMachine(t *testing.T) {
-	platform := seeded(t)
+	platform := platformtest.New(t, flysim.Options{}).Seeded()
 	id := platform.MachineIDs("shop-api")[0]
 	config, err := platform.MachineConfig("shop-api", id).With("services", []map[string]int{{"protocol": 6}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	platform.SetMachineConfig("shop-api", id, config)
-	s, err := Resources{Fly: client(t, platform, platform.Token())}.readStatus(context.Background(), "shop-api")
+	s, err := Resources{Fly: platform.Client()}.readStatus(context.Background(), "shop-api")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,8 +26,8 @@ type caseServer struct {
 	toml  string // the app's
 }
 
-// onSite runs a test on a server whose app is that of a fly.toml.
-func onSite(t *testing.T, toml, addresses string, test func(s *caseServer)) {
+// onFile runs a test on a server whose app is that of a fly.toml.
+func onFile(t *testing.T, toml, addresses string, test func(s *caseServer)) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "fly.toml"), []byte(toml), 0o600); err != nil {

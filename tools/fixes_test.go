@@ -229,7 +229,7 @@ func TestFixesEnd(t *testing.T) {
 				if addresses == "" {
 					addresses = `["public", "flycast"]`
 				}
-				onSite(t, test.toml, addresses, func(s *caseServer) {
+				onFile(t, test.toml, addresses, func(s *caseServer) {
 					if test.before != nil {
 						test.before(s)
 					}

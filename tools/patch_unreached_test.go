@@ -33,13 +33,14 @@ func TestPatchNothingToEdit(t *testing.T) {
 		{name: "raw TLS of a database", toml: web(serviceTOML(5432, entry(5432, pgTLS))), plain: []int{5433}},
 		{name: "ready",
 			toml: web(readyService +
-				"  force_https = false\n  auto_stop_machines = \"stop\"\n  auto_start_machines = true\n  min_machines_running = 0\n"),
+				"  force_https = false\n  auto_stop_machines = \"stop\"\n  auto_start_machines = true\n  " +
+				"min_machines_running = 0\n"),
 			deploysFile: true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			onSite(t, test.toml, `["flycast"]`, func(s *caseServer) {
+			onFile(t, test.toml, `["flycast"]`, func(s *caseServer) {
 				for _, arguments := range []map[string]any{{"app": s.app}, {"content": s.toml}} {
 					out := s.ask("patch_services", arguments)
 					if out.Status != plan.NothingToDo || strings.Contains(out.Summary, "already") != test.deploysFile {
@@ -133,7 +134,7 @@ func TestCreateAsksForWhatIsMissing(t *testing.T) {
 			"the file has db, web", "process_groups"},
 	}
 	for _, test := range tests {
-		onSite(t, web(readyService), `["flycast"]`, func(s *caseServer) {
+		onFile(t, web(readyService), `["flycast"]`, func(s *caseServer) {
 			arguments := map[string]any{"content": test.content, "create": "http"}
 			if test.name != "the port" {
 				arguments["internal_port"] = 8080

@@ -113,7 +113,7 @@ func TestDeployNothingCanWake(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			onSite(t, test.before, `["flycast"]`, func(s *caseServer) {
+			onFile(t, test.before, `["flycast"]`, func(s *caseServer) {
 				out := s.ask("deploy", map[string]any{"app": s.app, "content": test.deploys, "dry_run": true})
 				if out.Plan == nil {
 					s.t.Fatalf("got %s: %s %+v", out.Status, out.Summary, out.Blockers)
@@ -163,7 +163,7 @@ func TestDeployInternalCallers(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			onSite(t, test.before, `["flycast"]`, func(s *caseServer) {
+			onFile(t, test.before, `["flycast"]`, func(s *caseServer) {
 				out := s.ask("deploy", map[string]any{"app": s.app, "content": test.deploys, "dry_run": true})
 				if out.Plan == nil {
 					s.t.Fatalf("got %s: %s", out.Status, out.Summary)
@@ -203,7 +203,7 @@ func TestCreateTCP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	onSite(t, web(""), `["flycast"]`, func(s *caseServer) {
+	onFile(t, web(""), `["flycast"]`, func(s *caseServer) {
 		out := s.ask("patch_services", map[string]any{"content": string(redis), "create": "http", "internal_port": 6379})
 		if out.Status != plan.Refused || len(out.Next) != 1 || out.Next[0].Arguments == nil ||
 			out.Next[0].Arguments.Create != plan.CreateTCP || out.Next[0].Arguments.InternalPort != 6379 ||
@@ -249,7 +249,7 @@ func TestCreateTCP(t *testing.T) {
 // TestPatchDeployedDatabase: the file names no image, and the Machines tell that a
 // database runs there.
 func TestPatchDeployedDatabase(t *testing.T) {
-	onSite(t, web(serviceTOML(7000, entry(7000, ""))), "[\"flycast\"]\nimage = \"docker.io/library/redis:8\"",
+	onFile(t, web(serviceTOML(7000, entry(7000, ""))), "[\"flycast\"]\nimage = \"docker.io/library/redis:8\"",
 		func(s *caseServer) {
 			out := s.ask("patch_services", map[string]any{"app": s.app})
 			if out.Status != plan.NothingToDo || !strings.Contains(out.says(), "it runs Redis") {

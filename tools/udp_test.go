@@ -13,7 +13,7 @@ const udpService = "[[services]]\n  protocol = \"udp\"\n  internal_port = 53\n  
 // TestReleaseBesideUDP: the fix of udp_service, taken by its word, leads on: the
 // dedicated IPv4 stays for UDP, and the other addresses go.
 func TestReleaseBesideUDP(t *testing.T) {
-	onSite(t, web(readyService+udpService), `["v4", "v6", "flycast"]`, func(s *caseServer) {
+	onFile(t, web(readyService+udpService), `["v4", "v6", "flycast"]`, func(s *caseServer) {
 		out := s.ask("release_public_ips", map[string]any{"app": s.app})
 		if out.Status != plan.Refused || !slices.Equal(out.blockers(), []string{plan.UDPService}) ||
 			!strings.Contains(out.Blockers[0].Fix, "list the other addresses in ips") {
@@ -47,7 +47,7 @@ func TestReleaseBesideUDP(t *testing.T) {
 // TestUDPThatNothingCarries: without a dedicated IPv4 no UDP came in before, and
 // the answers do not say that it did.
 func TestUDPThatNothingCarries(t *testing.T) {
-	onSite(t, web(udpService), `["public", "flycast"]`, func(s *caseServer) {
+	onFile(t, web(udpService), `["public", "flycast"]`, func(s *caseServer) {
 		list := s.ask("list_ips", map[string]any{"app": s.app})
 		if list.Exposed != "no" || !strings.Contains(list.Summary, "NOTHING REACHES IT NOW") || len(list.Blockers) != 1 {
 			s.t.Fatalf("got %s: %s %v", list.Exposed, list.Summary, list.Blockers)
@@ -66,7 +66,7 @@ func TestUDPThatNothingCarries(t *testing.T) {
 // TestHostnamesThatStay: custom hostnames answer over the addresses that are left,
 // but for those whose DNS records name the one that goes.
 func TestHostnamesThatStay(t *testing.T) {
-	onSite(t, web(readyService), `["v4", "public", "flycast"]`+"\nhostnames = [\"shop.example.com\"]",
+	onFile(t, web(readyService), `["v4", "public", "flycast"]`+"\nhostnames = [\"shop.example.com\"]",
 		func(s *caseServer) {
 			var paid, rest []string
 			for _, addr := range s.Addresses(s.app) {

@@ -16,7 +16,7 @@ func TestInstantAnswers(t *testing.T) {
 	for _, wire := range wires() {
 		t.Run(wire.name, func(t *testing.T) {
 			for _, action := range []mcp.ElicitationResponseAction{"accept", "decline", "cancel"} {
-				s := newSite(t, 3*time.Second)
+				s := newSingleServer(t, 3*time.Second)
 				c := s.open(t, wire.transport, wire.version,
 					func(mcp.ElicitationRequest) *mcp.ElicitationResult { return asks(action) })
 				got := release(t, c)
@@ -47,7 +47,7 @@ func TestPeoplesAnswers(t *testing.T) {
 		t.Run(wire.name, func(t *testing.T) {
 			for action, want := range map[mcp.ElicitationResponseAction]string{"accept": "applied ",
 				"decline": "refused declined", "cancel": "needs_approval no_answer"} {
-				s := newSite(t, 0)
+				s := newSingleServer(t, 0)
 				c := s.open(t, wire.transport, wire.version, func(mcp.ElicitationRequest) *mcp.ElicitationResult {
 					s.clock.Advance(2*time.Second + 100*time.Millisecond)
 					return asks(action)
@@ -68,7 +68,7 @@ func TestPeoplesAnswers(t *testing.T) {
 func TestLimitIsJudgedByArrival(t *testing.T) {
 	for _, wire := range wires() {
 		t.Run(wire.name, func(t *testing.T) {
-			s := newSite(t, 0)
+			s := newSingleServer(t, 0)
 			c := s.open(t, wire.transport, wire.version, func(mcp.ElicitationRequest) *mcp.ElicitationResult {
 				s.clock.Advance(answerWithin - time.Second)
 				s.pause = 5 * time.Second
@@ -77,7 +77,7 @@ func TestLimitIsJudgedByArrival(t *testing.T) {
 			if got := release(t, c); got.Status != "applied" {
 				t.Errorf("in time: %v", got)
 			}
-			s = newSite(t, 0)
+			s = newSingleServer(t, 0)
 			c = s.open(t, wire.transport, wire.version, func(mcp.ElicitationRequest) *mcp.ElicitationResult {
 				s.clock.Advance(answerWithin + time.Second)
 				return asks("accept")
@@ -94,7 +94,7 @@ func TestLimitIsJudgedByArrival(t *testing.T) {
 func TestManyReadsBesideARelease(t *testing.T) {
 	for _, wire := range wires() {
 		t.Run(wire.name, func(t *testing.T) {
-			s := newSite(t, 600*time.Millisecond)
+			s := newSingleServer(t, 600*time.Millisecond)
 			other := s.open(t, wire.transport, wire.version, nil)
 			var beside sync.WaitGroup
 			c := s.open(t, wire.transport, wire.version, func(mcp.ElicitationRequest) *mcp.ElicitationResult {

@@ -25,16 +25,16 @@ var (
 	seedFlag  = flag.Uint64("attack.seed", 1, "the seed of the moves")
 )
 
-// stepsPerWorld bounds how much a world remembers.
-const stepsPerWorld = 1000
+// stepsPerPlatform bounds how much a platform remembers.
+const stepsPerPlatform = 1000
 
 func TestAttack(t *testing.T) {
 	total := make(map[string]int)
-	for made := 0; made < *stepsFlag && !t.Failed(); made += stepsPerWorld {
+	for made := 0; made < *stepsFlag && !t.Failed(); made += stepsPerPlatform {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			counts := run(ctx, t, *seedFlag+uint64(made/stepsPerWorld), min(stepsPerWorld, *stepsFlag-made))
+			counts := run(ctx, t, *seedFlag+uint64(made/stepsPerPlatform), min(stepsPerPlatform, *stepsFlag-made))
 			for name, n := range counts {
 				total[name] += n
 			}
@@ -45,7 +45,7 @@ func TestAttack(t *testing.T) {
 	}
 	for _, name := range []string{"approved by form", "approved by terminal", "approved by policy",
 		"result refused declined", "result refused replayed", "result refused blocked", "error"} {
-		if total[name] == 0 && *stepsFlag >= 3*stepsPerWorld {
+		if total[name] == 0 && *stepsFlag >= 3*stepsPerPlatform {
 			t.Errorf("the moves never led to %q: they prove nothing about it", name)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // sign approves a ticket as the terminal does.
-func (s *site) sign(t *testing.T, ticket string) {
+func (s *singleServer) sign(t *testing.T, ticket string) {
 	t.Helper()
 	req, err := s.requests.Load(ticket)
 	if err != nil {
@@ -51,7 +51,7 @@ func TestReplyBeatsASignature(t *testing.T) {
 				"late yes": {reply: asks("accept").ElicitationResponse, takes: answerWithin + time.Minute,
 					code: "expired", then: "applied"},
 			} {
-				s := newSite(t, 0)
+				s := newSingleServer(t, 0)
 				var once sync.Once
 				plain := s.openPlain(t, wire.transport, wire.version)
 				c := s.open(t, wire.transport, wire.version, func(mcp.ElicitationRequest) *mcp.ElicitationResult {
@@ -82,7 +82,7 @@ func TestReplyBeatsASignature(t *testing.T) {
 }
 
 // openPlain is a client that cannot be asked.
-func (s *site) openPlain(t *testing.T, via, version string) *mcpclient.Client {
+func (s *singleServer) openPlain(t *testing.T, via, version string) *mcpclient.Client {
 	t.Helper()
 	return s.start(t, mcpclient.NewClient(s.connect[via](t), mcpclient.WithProtocolVersion(version)), version)
 }

@@ -55,7 +55,7 @@ type approvalCode struct {
 // driver makes random moves and compares what the platform did with what a
 // person approved.
 type driver struct {
-	*world
+	*twoServers
 	t   *testing.T
 	rng *rand.Rand
 	key gate.SigningKey
@@ -80,7 +80,7 @@ func run(ctx context.Context, t *testing.T, seed uint64, steps int) map[string]i
 		t.Fatal(err)
 	}
 	d := &driver{
-		world: newWorld(ctx, t, key.Public()), t: t, rng: rand.New(rand.NewPCG(seed, 0)), key: key,
+		twoServers: newTwoServers(ctx, t, key.Public()), t: t, rng: rand.New(rand.NewPCG(seed, 0)), key: key,
 		byPolicy: make(map[*installation][]time.Time), public: make(map[string]map[string]bool), counts: make(map[string]int),
 	}
 	defer d.close()

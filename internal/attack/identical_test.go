@@ -17,7 +17,7 @@ func TestIdenticalCallsAtOnce(t *testing.T) {
 		mcp.ProtocolVersion20241105})
 	for _, wire := range every {
 		t.Run(wire.name, func(t *testing.T) {
-			s := newSite(t, 0)
+			s := newSingleServer(t, 0)
 			// The write waits until all calls have attached to it.
 			s.each(func(body string) {
 				for strings.Contains(body, "allocateIpAddress") && s.clock.holding() < calls {
@@ -57,7 +57,7 @@ func TestManyAtOnce(t *testing.T) {
 	for _, wire := range append(wires(), struct{ name, transport, version string }{"SSE, handshake", "sse",
 		mcp.ProtocolVersion20241105}) {
 		t.Run(wire.name, func(t *testing.T) {
-			s := newSite(t, 0)
+			s := newSingleServer(t, 0)
 			c := s.openPlain(t, wire.transport, wire.version)
 			work := map[string]func() error{
 				"tools/list":   func() error { _, err := c.ListTools(t.Context(), mcp.ListToolsRequest{}); return err },

@@ -208,15 +208,15 @@ func (l looker) tool(where, name string, args arguments) {
 	l.request(where+": "+name, "tools/call", map[string]any{"name": name, "arguments": args})
 }
 
-// hostileWorld is a world whose app has one of everything that an answer of the
+// newHostileServer is a server whose app has one of everything that an answer of the
 // platform can name, behind a spoiler.
-func hostileWorld(ctx context.Context, t *testing.T, dir string) (looker, *spoiler, *world) {
+func newHostileServer(ctx context.Context, t *testing.T, dir string) (looker, *spoiler, *twoServers) {
 	t.Helper()
 	key, err := gate.NewSigningKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(ctx, t, key.Public())
+	w := newTwoServers(ctx, t, key.Public())
 	w.AddAddress(firstApp, "v4", "", "")
 	w.AddAddress(firstApp, "v6", "", "")
 	w.AddAddress(firstApp, "private_v6", "personal", foreignNetworks()[0])
@@ -226,7 +226,7 @@ func hostileWorld(ctx context.Context, t *testing.T, dir string) (looker, *spoil
 			`{"app":"alpha","primary_region":"ams","env":{"MODE":"x"},"http_service":{"internal_port":8080,`+
 				`"force_https":true},"checks":{"alive":{"type":"http","port":8080,"path":"/"}}}`))
 	s := &spoiler{next: w.Transport(), seen: make(map[string]bool)}
-	in := install(ctx, t, setup{name: "hostile", approver: key.Public(), token: w.Token(), transport: s,
+	in := install(ctx, t, setup{name: "hostile", approver: key.Public(), platform: w.Platform, transport: s,
 		dirs: []string{dir}})
 	w.installations = append(w.installations, in)
 	return looker{t, in.clients[1]}, s, w
@@ -263,7 +263,7 @@ func TestHostileArguments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		l, _, w := hostileWorld(ctx, t, t.TempDir())
+		l, _, w := newHostileServer(ctx, t, t.TempDir())
 		defer w.close()
 		escapedMarker := url.PathEscape(marker)
 		for _, uri := range []string{
@@ -319,7 +319,7 @@ func TestHostilePlatform(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		l, s, w := hostileWorld(ctx, t, t.TempDir())
+		l, s, w := newHostileServer(ctx, t, t.TempDir())
 		defer w.close()
 		l.calls("as it is")
 		places := slices.Sorted(maps.Keys(s.seen))
@@ -356,7 +356,7 @@ func TestHostileFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		l, _, w := hostileWorld(ctx, t, dir)
+		l, _, w := newHostileServer(ctx, t, dir)
 		defer w.close()
 		for i, place := range slices.Sorted(maps.Keys(texts)) {
 			if i%share != 0 {

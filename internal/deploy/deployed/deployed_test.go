@@ -15,38 +15,18 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
-// platform is the sandbox with its example organization, and a client of it.
-func platform(t *testing.T) (*flysim.Platform, *fly.Client) {
+// platform is the emulated platform with its example organization, and a client of it.
+func platform(t *testing.T) (*platformtest.Platform, *fly.Client) {
 	t.Helper()
-	p := flysim.New(flysim.Options{})
-	if err := p.Seed(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	server, err := p.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	client, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: server.URL, Flaps: server.URL, UIEX: server.URL},
-		Token:     fly.NewToken(p.Token()),
-		UserAgent: "flycast-mcp/test",
-		HTTP:      &http.Transport{DisableKeepAlives: true},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p, client
+	p := platformtest.New(t, flysim.Options{}).Seeded()
+	return p, p.Client()
 }
 
 // withoutReleases makes the platform say that no app has a release.
-func withoutReleases(p *flysim.Platform) {
+func withoutReleases(p *platformtest.Platform) {
 	p.Inject(flysim.Fault{Operation: "graphql.app", Times: -1, Status: http.StatusOK,
 		Body: `{"data":{"app":{"currentReleaseUnprocessed":null}}}`})
 }
@@ -78,8 +58,8 @@ func parse(t *testing.T, text string) *flytoml.File {
 }
 
 // sources are the two places a configuration can come from.
-func sources(t *testing.T, test func(t *testing.T, p *flysim.Platform, client *fly.Client)) {
-	for name, prepare := range map[string]func(*flysim.Platform){"release": func(*flysim.Platform) {},
+func sources(t *testing.T, test func(t *testing.T, p *platformtest.Platform, client *fly.Client)) {
+	for name, prepare := range map[string]func(*platformtest.Platform){"release": func(*platformtest.Platform) {},
 		"machines": withoutReleases} {
 		t.Run(name, func(t *testing.T) {
 			p, client := platform(t)
@@ -94,7 +74,7 @@ func sources(t *testing.T, test func(t *testing.T, p *flysim.Platform, client *f
 
 // TestRoundTrip: deploying what was read changes no Machine of any example app.
 func TestRoundTrip(t *testing.T) {
-	sources(t, func(t *testing.T, p *flysim.Platform, client *fly.Client) {
+	sources(t, func(t *testing.T, p *platformtest.Platform, client *fly.Client) {
 		for _, app := range p.AppNames() {
 			shown, masked := read(t, client, app)
 			file := parse(t, shown)
@@ -105,7 +85,7 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("%s: flyctl would refuse it: %v", app, err)
 			}
 			for _, id := range p.MachineIDs(app) {
-				live := machineConfig(t, p, app, id)
+				live := p.MachineConfig(app, id)
 				got, err := file.Apply(live.ProcessGroup(), live)
 				if err != nil {
 					t.Fatalf("%s: %v in:\n%s", app, err, shown)
@@ -120,7 +100,7 @@ func TestRoundTrip(t *testing.T) {
 
 // TestSource: the comment at the top tells where a file comes from.
 func TestSource(t *testing.T) {
-	sources(t, func(t *testing.T, _ *flysim.Platform, client *fly.Client) {
+	sources(t, func(t *testing.T, _ *platformtest.Platform, client *fly.Client) {
 		shown, _ := read(t, client, "shop-api")
 		if got, want := strings.Contains(shown, "generated for shop-api from its Machines\n"),
 			strings.HasSuffix(t.Name(), "machines"); got != want {
@@ -136,13 +116,13 @@ func TestSource(t *testing.T) {
 // TestMasked: no environment value of any example app is in a masked file, and
 // all are in a shown one.
 func TestMasked(t *testing.T) {
-	sources(t, func(t *testing.T, p *flysim.Platform, client *fly.Client) {
+	sources(t, func(t *testing.T, p *platformtest.Platform, client *fly.Client) {
 		seen := 0
 		for _, app := range p.AppNames() {
 			shown, masked := read(t, client, app)
 			truth := make(map[string]string)
 			for _, id := range p.MachineIDs(app) {
-				env, err := machineConfig(t, p, app, id).Env()
+				env, err := p.MachineConfig(app, id).Env()
 				if err != nil {
 					t.Fatal(err)
 				}

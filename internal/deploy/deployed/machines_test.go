@@ -36,7 +36,7 @@ func TestChangedByHand(t *testing.T) {
 		t.Fatalf("nothing was changed:\n%s", agree)
 	}
 	id := p.MachineIDs("shop-api")[0]
-	config := machineConfig(t, p, "shop-api", id)
+	config := p.MachineConfig("shop-api", id)
 	env, err := config.Env()
 	if err != nil {
 		t.Fatal(err)
@@ -258,14 +258,4 @@ func BenchmarkMachines(b *testing.B) {
 			}
 		})
 	}
-}
-
-// machineConfig is a Machine's configuration in the product's type.
-func machineConfig(t testing.TB, p *flysim.Platform, app, id string) machine.Config {
-	t.Helper()
-	config, err := machine.ParseConfig([]byte(p.MachineConfig(app, id).String()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return config
 }

@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // TestLostAnswers: an update is sent once, whatever becomes of its answer, and
@@ -120,7 +120,7 @@ func TestLostAnswers(t *testing.T) {
 // TestSomethingElseArrived: the answer was lost, and the Machine changed into
 // neither configuration: what it had is put back.
 func TestSomethingElseArrived(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
@@ -195,7 +195,7 @@ func TestPutBackFails(t *testing.T) {
 // TestPutBackUnseen: the platform answers no reading any more. What is known of
 // the update is enough to put back.
 func TestPutBackUnseen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
@@ -229,7 +229,7 @@ func TestPutBackOnceMore(t *testing.T) {
 
 // TestPutBackAnswerLost: putting back is settled by reading too.
 func TestPutBackAnswerLost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		id := changes[0].Before.ID
@@ -299,7 +299,7 @@ func TestPlatformStumbles(t *testing.T) {
 // TestReadBackFails: whether a stopped Machine has what was sent is not known,
 // and the rollout ends.
 func TestReadBackFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "inner-circle", flysim.Options{})
 		b.settle()
 		changes := b.changes()[1:]
@@ -316,7 +316,7 @@ func TestReadBackFails(t *testing.T) {
 
 // TestDrift: the platform silently drops a field that it does not take there.
 func TestDrift(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		changes[0].After = b.inService(changes[0].After, "auto_stop_machines", `"stop"`)

@@ -6,13 +6,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // watched sees to it that at every change some Machine of the app serves: it is
@@ -82,7 +82,7 @@ func (b *deployedApp) asBefore(changes []Change) {
 }
 
 func TestBlueGreen(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second,
 			CheckDelay: 3 * time.Second, RateLimits: true})
 		b.settle()
@@ -125,7 +125,7 @@ func TestBlueGreen(t *testing.T) {
 // TestBlueGreenTakesItsTime: Fly Proxy gets its ten seconds before the blue
 // Machines are out of routing, and before they are stopped.
 func TestBlueGreenTakesItsTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.do(b.with(BlueGreen, b.changes()))
 		last := make(map[string]time.Time)
@@ -146,7 +146,7 @@ func TestBlueGreenTakesItsTime(t *testing.T) {
 // TestBlueGreenIsHeard: it is never silent for longer than a heartbeat, and tells
 // of what is going on, not of what is over.
 func TestBlueGreenIsHeard(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{StartDelay: 12 * time.Second, CheckDelay: 13 * time.Second},
 			fleetGroup{name: "api", running: 2, checks: true})
 		w := b.with(BlueGreen, b.changes())
@@ -303,7 +303,7 @@ func (b *deployedApp) cordon(id string) {
 
 // TestBlueGreenStandby: a standby gets one that stands by for the green Machine.
 func TestBlueGreenStandby(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "legacy-api", flysim.Options{})
 		worker := b.MachineIDs("legacy-api")[1]
 		config, err := b.MachineConfig("legacy-api", worker).With("standbys", []string{worker})
@@ -351,7 +351,7 @@ func TestBlueGreenStandby(t *testing.T) {
 }
 
 func TestBlueGreenChecks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		b.settle()
 		edit := func(spoil func(changes []Change)) Work {

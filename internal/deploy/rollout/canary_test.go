@@ -6,13 +6,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // with is the changes as one deployment with a strategy.
@@ -94,7 +94,7 @@ func (b *deployedApp) releaseIs(report Report, want fly.ReleaseStatus) {
 }
 
 func TestCanary(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second,
 			CheckDelay: 3 * time.Second, RateLimits: true})
 		b.settle()
@@ -192,7 +192,7 @@ func TestCanaryFails(t *testing.T) {
 
 // TestCanaryAnswerLost: it is found, proved and destroyed, and not made twice.
 func TestCanaryAnswerLost(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{MachineLag: 2}, fleetGroup{name: "api", running: 2, checks: true})
 		w := b.with(Canary, b.changes())
 		b.Inject(flysim.Fault{Operation: "machine.create", Reset: flysim.ResetAfter})
@@ -206,7 +206,7 @@ func TestCanaryAnswerLost(t *testing.T) {
 
 // TestCanaryCancelled: the canary comes to its end, and no Machine is begun.
 func TestCanaryCancelled(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{CheckDelay: 3 * time.Second}, fleetGroup{name: "api", running: 2, checks: true})
 		changes := b.changes()
 		w := b.with(Canary, changes)
@@ -227,7 +227,7 @@ func TestCanaryCancelled(t *testing.T) {
 
 // TestCanaryLeftover: what a process that ended left behind is destroyed first.
 func TestCanaryLeftover(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		config, err := canaryConfig(b.MachineConfig("shop-api", b.MachineIDs("shop-api")[0]))
 		if err != nil {
@@ -248,7 +248,7 @@ func TestCanaryLeftover(t *testing.T) {
 // TestCanaryPerGroup: one for each group in which something changes, none for
 // standbys, none where there is nothing yet.
 func TestCanaryPerGroup(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "legacy-api", flysim.Options{})
 		b.settle()
 		changes := b.changes()
@@ -274,7 +274,7 @@ func TestCanaryPerGroup(t *testing.T) {
 }
 
 func TestCanaryRefusesVolumes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		mounted, err := changes[1].After.With("mounts", []map[string]string{{"volume": "vol_1", "path": "/data"}})

@@ -4,13 +4,13 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // creating is work that makes one Machine for the group work, beside an update
@@ -319,7 +319,7 @@ func TestRelease(t *testing.T) {
 			t.Errorf("got %+v", report.Release)
 		}
 	})
-	synctest.Test(t, func(t *testing.T) { // a release of somebody else's is not taken for ours
+	platformtest.InBubble(t, func(t *testing.T) { // a release of somebody else's is not taken for ours
 		b, w := begin(t)
 		other := *w.Release
 		other.Image = "registry.fly.io/fleet:7"

@@ -5,12 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // TestBlueGreenIsUndone: until the first blue Machine is destroyed, everything
@@ -57,7 +57,7 @@ func TestBlueGreenIsUndone(t *testing.T) {
 // TestBlueGreenLeft: with stop everything stays as it is when something fails,
 // and the report says how.
 func TestBlueGreenLeft(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.Inject(flysim.Fault{Operation: "machine.destroy", Status: 422})
 		b.watched()
@@ -81,7 +81,7 @@ func TestBlueGreenLeft(t *testing.T) {
 
 // TestBlueGreenLeftAlone: what was refused is not told as done.
 func TestBlueGreenLeftAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.Inject(flysim.Fault{Operation: "machine.metadata.set", Status: 422, After: 1})
 		b.watched()
@@ -106,7 +106,7 @@ func TestBlueGreenLeftAlone(t *testing.T) {
 // TestBlueGreenGoesOn: with continue, blue Machines that cannot be taken out of
 // routing gently are destroyed all the same, as with fly deploy.
 func TestBlueGreenGoesOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.Inject(flysim.Fault{Operation: "machine.cordon", Status: 422})
 		b.Inject(flysim.Fault{Operation: "machine.stop", Status: 422})
@@ -125,7 +125,7 @@ func TestBlueGreenGoesOn(t *testing.T) {
 
 // TestBlueGreenNoWayBack: once a blue Machine is destroyed, the green ones stay.
 func TestBlueGreenNoWayBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.Inject(flysim.Fault{Operation: "machine.destroy", Status: 422, After: 1})
 		b.watched()
@@ -143,7 +143,7 @@ func TestBlueGreenNoWayBack(t *testing.T) {
 // TestBlueGreenCannotBeUndone: where a blue Machine does not get up again, the
 // green ones go on serving.
 func TestBlueGreenCannotBeUndone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.Inject(flysim.Fault{Operation: "machine.destroy", Status: 422})
 		b.Inject(flysim.Fault{Operation: "machine.start", Status: 422})
@@ -243,7 +243,7 @@ func TestBlueGreenCancelled(t *testing.T) {
 // before the green ones go, and that the green ones are out of routing before
 // they are destroyed.
 func TestBlueGreenUndoTakesItsTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.Inject(flysim.Fault{Operation: "machine.destroy", Status: 422})
 		report := b.do(b.with(BlueGreen, b.changes()))
@@ -270,7 +270,7 @@ func TestBlueGreenUndoTakesItsTime(t *testing.T) {
 // TestBlueGreenNotGone: that a Machine is not found once, after its destruction
 // was refused, does not make it a destroyed one.
 func TestBlueGreenNotGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 1, checks: true})
 		b.Inject(flysim.Fault{Operation: "machine.destroy", Status: 403, Before: func(p *flysim.Platform) {
 			p.Inject(flysim.Fault{Operation: "machine.get", Status: 404})

@@ -6,12 +6,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // TestCrashLoop: the third of five Machines crashes again and again. All that
@@ -91,7 +91,7 @@ func TestOnFailure(t *testing.T) {
 // was: what ran runs, what did not does not, and what somebody else has changed
 // since is left alone and named.
 func TestPutBackOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 1, stopped: 2, checks: true},
 			fleetGroup{name: "web", running: 3, checks: true})
 		w := b.upgrade()
@@ -144,7 +144,7 @@ func TestInvented(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, fails := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
+		platformtest.InBubble(t, func(t *testing.T) {
 			b := newFleet(t, flysim.Options{})
 			id := b.AddMachine(fleet, "iad", config)
 			b.settle()
@@ -297,13 +297,13 @@ func (d *dying) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestKilled(t *testing.T) {
 	for after := 0; ; after++ {
 		whole := false
-		synctest.Test(t, func(t *testing.T) {
+		platformtest.InBubble(t, func(t *testing.T) {
 			b := newFleet(t, flysim.Options{StartDelay: time.Second, CheckDelay: time.Second},
 				fleetGroup{name: "api", running: 2, checks: true}, fleetGroup{name: "web", stopped: 1, autostop: true})
 			survivor := b.client
 			mortal := &dying{next: b.Transport()}
 			mortal.left.Store(int64(after) + 1) // one for the list of the plan
-			b.client = b.newClient(mortal)
+			b.client = b.Client(func(o *fly.Options) { o.HTTP = mortal })
 			b.engine.Client = b.client
 			w := b.upgrade()
 			w.Wake, w.Release = true, newRelease()

@@ -3,12 +3,12 @@ package rollout
 import (
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // TestLeaseStumbles: a lease that cannot be prolonged is no reason to take a
@@ -97,7 +97,7 @@ func TestLeaseAnswerLost(t *testing.T) {
 // TestLeaseOfAnother: it is named, waited for, and never stolen; one step of the
 // grant is enough.
 func TestLeaseOfAnother(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		const other = "mallory@example.com"
 		b := newDeployedApp(t, "shop-api", flysim.Options{RateLimits: true})
 		changes := b.changes()[:1]
@@ -129,7 +129,7 @@ func TestLeaseOfAnother(t *testing.T) {
 // TestHeartbeats: while a Machine is waited for, no silence is longer than five
 // seconds.
 func TestHeartbeats(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 33 * time.Second, CheckDelay: 21 * time.Second})
 		b.settle()
 		b.Inject(flysim.Fault{Operation: "release.*", Times: 3, Delay: 18 * time.Second})

@@ -5,11 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 func TestWidth(t *testing.T) {
@@ -73,7 +73,7 @@ func TestOrder(t *testing.T) {
 // TestRolling: what the platform saw. Groups go side by side, in each the first
 // alone, then no more than allowed at once.
 func TestRolling(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{StartDelay: 3 * time.Second, CheckDelay: 2 * time.Second, RateLimits: true},
 			fleetGroup{name: "api", running: 7, checks: true},
 			fleetGroup{name: "web", running: 4, stopped: 5, checks: true},

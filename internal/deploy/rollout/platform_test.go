@@ -3,24 +3,23 @@ package rollout
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // deployedApp is an engine at work on an emulated platform, in memory and in a
 // testing/synctest bubble: all share its time, which passes when all wait.
 type deployedApp struct {
-	*flysim.Platform
+	*platformtest.Platform
 	t      *testing.T
 	app    string
 	client *fly.Client
@@ -28,21 +27,11 @@ type deployedApp struct {
 	phases []Phase
 }
 
-// MachineConfig is the Machine's configuration in the product's type.
-func (b *deployedApp) MachineConfig(app, id string) machine.Config {
-	b.t.Helper()
-	config, err := machine.ParseConfig([]byte(b.Platform.MachineConfig(app, id).String()))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return config
-}
-
 // bubble runs a part of a test in a bubble of its own, where time passes when
 // everybody waits.
 func bubble(t *testing.T, name string, test func(t *testing.T)) {
 	t.Helper()
-	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+	t.Run(name, func(t *testing.T) { platformtest.InBubble(t, test) })
 }
 
 // presentClock is the platform's clock for those who wait.
@@ -52,35 +41,16 @@ func (presentClock) After(d time.Duration) <-chan time.Time { return time.After(
 
 func newDeployedApp(t *testing.T, app string, options flysim.Options) *deployedApp {
 	t.Helper()
-	ahead := time.Until(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
-	options.Clock = flysim.NewClock(func() time.Time { return time.Now().Add(ahead) })
-	p := flysim.New(options)
+	p := platformtest.New(t, options)
 	if app == fleet {
 		p.AddApp(fleet, "personal", "")
-	} else if err := p.Seed(t.Context()); err != nil {
-		t.Fatal(err)
+	} else {
+		p.Seeded()
 	}
 	b := &deployedApp{Platform: p, t: t, app: app}
-	b.client = b.newClient(p.Transport())
+	b.client = p.Client()
 	b.engine = Engine{Client: b.client, Clock: presentClock{p.Clock()}}
 	return b
-}
-
-// newClient is a client with full rights that sends through a transport.
-func (b *deployedApp) newClient(through http.RoundTripper) *fly.Client {
-	b.t.Helper()
-	const url = "http://127.0.0.1"
-	client, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: url, Flaps: url, UIEX: url},
-		Token:     fly.NewToken(b.Token()),
-		UserAgent: "flycast-mcp/test",
-		HTTP:      through,
-		Now:       b.Clock().Now,
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return client
 }
 
 // invent gives a Machine fields that no program knows, at several levels.
@@ -178,13 +148,7 @@ func (b *deployedApp) grantFor(w Work, without ...gate.Verb) *gate.Grant {
 // granted is the right to take the steps.
 func (b *deployedApp) granted(w Work, steps []gate.Step) *gate.Grant {
 	b.t.Helper()
-	g := gate.New(gate.Options{Now: b.Clock().Now})
-	outcome := g.Decide(gate.Request{Tool: "deploy", App: w.App, Steps: steps}, nil)
-	grant, err := outcome.Commit()
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return grant
+	return b.Grant(nil, gate.Request{Tool: "deploy", App: w.App, Steps: steps})
 }
 
 // run carries the changes out with a full grant.

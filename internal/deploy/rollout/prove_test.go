@@ -9,6 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 func TestCrash(t *testing.T) {
@@ -195,7 +196,7 @@ func TestSmoke(t *testing.T) {
 // TestRestless: one that was woken and cannot be stopped again is healthy, and
 // that it runs is told.
 func TestRestless(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", stopped: 1, checks: true})
 		w := b.upgrade()
 		w.Wake = true

@@ -6,17 +6,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // TestOneAtATime: under the platform's own rate limits, with starts and checks
 // that take their time.
 func TestOneAtATime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 5 * time.Second,
 			CheckDelay: 3 * time.Second, RateLimits: true})
 		b.settle()
@@ -86,7 +86,7 @@ func TestOneAtATime(t *testing.T) {
 
 // TestNothingToDo: a rollout of no Machines sends nothing.
 func TestNothingToDo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		if report := b.run(nil); len(report.Machines) != 0 || len(b.Calls()) != 0 || len(b.phases) != 0 {
 			t.Errorf("got %+v, %d calls, %v", report, len(b.Calls()), b.phases)
@@ -230,7 +230,7 @@ func (b *deployedApp) leaseNeverLapsed(id string) {
 
 // TestLeaseIsKept: the Machine takes long to start, and long to become healthy.
 func TestLeaseIsKept(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{StartDelay: 100 * time.Second, CheckDelay: 100 * time.Second})
 		b.settle()
 		changes := b.changes()[:1]
@@ -249,7 +249,7 @@ func TestLeaseIsKept(t *testing.T) {
 
 // TestStoppedMachine: it is updated, not started, and not called healthy.
 func TestStoppedMachine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "inner-circle", flysim.Options{})
 		b.settle()
 		changes := b.changes()
@@ -327,7 +327,7 @@ func TestWokenMachine(t *testing.T) {
 // TestRecord: each outcome is told when it is known, not at the end; what never
 // had its turn is not told.
 func TestRecord(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		changes := b.changes()
 		second := changes[1].Before.ID

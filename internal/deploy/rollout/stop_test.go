@@ -112,7 +112,7 @@ func TestAbandoned(t *testing.T) {
 			w.Release = newRelease()
 			mortal := &dying{next: b.Transport()}
 			mortal.left.Store(6) // the release is made, and running
-			b.engine.Client = b.newClient(mortal)
+			b.engine.Client = b.Client(func(o *fly.Options) { o.HTTP = mortal })
 			b.do(w)
 			b.engine.Client = b.client
 			left, err := b.client.Releases(t.Context(), fleet, 1)

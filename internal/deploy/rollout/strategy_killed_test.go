@@ -3,12 +3,12 @@ package rollout
 import (
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // TestStrategyKilled: our process ends at any request. A rerun, with a new plan
@@ -20,14 +20,14 @@ func TestStrategyKilled(t *testing.T) {
 	for strategy, most := range map[Strategy]int{Canary: 20, BlueGreen: 100} {
 		for after := 0; after < most; after += 5 {
 			whole := false
-			synctest.Test(t, func(t *testing.T) {
+			platformtest.InBubble(t, func(t *testing.T) {
 				b := newFleet(t, flysim.Options{StartDelay: time.Second, CheckDelay: time.Second},
 					fleetGroup{name: "api", running: 2, checks: true}, fleetGroup{name: "web", stopped: 1, autostop: true})
 				b.watched()
 				survivor := b.client
 				mortal := &dying{next: b.Transport()}
 				mortal.left.Store(int64(after) + 1) // one for the list of the plan
-				b.client = b.newClient(mortal)
+				b.client = b.Client(func(o *fly.Options) { o.HTTP = mortal })
 				b.engine.Client = b.client
 				w := b.upgradeWith(strategy)
 				first := b.do(w)
@@ -78,7 +78,7 @@ func (b *deployedApp) upgradeWith(strategy Strategy) Work {
 // TestBlueGreenTwice: a second run has nothing to do but to look, and another
 // image is another exchange.
 func TestBlueGreenTwice(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 		b.do(b.upgradeWith(BlueGreen))
 		after := slices.Sorted(slices.Values(b.MachineIDs(fleet)))

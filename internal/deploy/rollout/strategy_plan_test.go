@@ -5,12 +5,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // twoGroups is a deployment of two groups: a Machine that runs and one that does
@@ -236,7 +236,7 @@ func TestBlueGreenWithNewGroup(t *testing.T) {
 func TestBlueGreenPanics(t *testing.T) {
 	for _, doing := range []string{"creating it", "taking it out of routing",
 		"giving Fly Proxy time to learn the new routing"} {
-		synctest.Test(t, func(t *testing.T) {
+		platformtest.InBubble(t, func(t *testing.T) {
 			b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 2, checks: true})
 			w := b.upgradeWith(BlueGreen)
 			grant := b.grantFor(w)
@@ -260,7 +260,7 @@ func TestBlueGreenPanics(t *testing.T) {
 // TestBlueGreenNeedsItsGrant: without the right to destroy, nothing is destroyed,
 // and everything is as it was.
 func TestBlueGreenNeedsItsGrant(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newFleet(t, flysim.Options{}, fleetGroup{name: "api", running: 1, checks: true})
 		w := b.upgradeWith(BlueGreen)
 		var steps []gate.Step
@@ -279,7 +279,7 @@ func TestBlueGreenNeedsItsGrant(t *testing.T) {
 // TestBlueGreenLimit: the organization's limit is found out before anything is
 // recorded.
 func TestBlueGreenLimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	platformtest.InBubble(t, func(t *testing.T) {
 		b := newDeployedApp(t, "shop-api", flysim.Options{})
 		b.settle()
 		b.ForbidBlueGreen("shop-api")

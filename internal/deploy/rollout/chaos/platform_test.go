@@ -19,7 +19,9 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/rollout"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
 // appName is the app that is deployed on every platform.
@@ -31,7 +33,7 @@ const leaseTTL = time.Minute
 // platform is an app on an emulated platform. It lives in a bubble of
 // testing/synctest: its time passes when everybody waits.
 type platform struct {
-	*flysim.Platform
+	*platformtest.Platform
 	t        *testing.T
 	scenario scenario
 	seed     uint64
@@ -55,19 +57,9 @@ func (w *platform) Machine(app, id string) liveMachine {
 	return liveMachine{w.Platform.Machine(app, id), w.MachineConfig(app, id)}
 }
 
-// MachineConfig is the Machine's configuration in the product's type.
-func (w *platform) MachineConfig(app, id string) machine.Config {
-	w.t.Helper()
-	config, err := machine.ParseConfig([]byte(w.Platform.MachineConfig(app, id).String()))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return config
-}
-
 func newPlatform(t *testing.T, s scenario, seed uint64) *platform {
 	t.Helper()
-	w := &platform{t: t, scenario: s, seed: seed, Platform: flysim.New(flysim.Options{
+	w := &platform{t: t, scenario: s, seed: seed, Platform: platformtest.New(t, flysim.Options{
 		StartDelay: 2 * time.Second, CheckDelay: time.Second, CrashAfter: 3 * time.Second,
 		RateLimits: true, MachineLag: s.lag,
 	})}
@@ -114,16 +106,9 @@ func (w *platform) process(seed uint64) *process {
 	if w.scenario.spoilNew != flysim.FailNone {
 		n.next = spoiler{next: n.next, w: w}
 	}
-	const origin = "http://127.0.0.1:9"
-	client, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: origin, Flaps: origin, UIEX: origin},
-		Token:     fly.NewToken(w.Token()), UserAgent: "flycast-mcp/test", HTTP: n,
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	client := w.Client(func(o *fly.Options) { o.HTTP = n })
 	stop := make(chan struct{})
-	engine := rollout.Engine{Client: client, Clock: clock{}, RecordRelease: w.note, Stop: stop}
+	engine := rollout.Engine{Client: client, Clock: flytest.WallClock{}, RecordRelease: w.note, Stop: stop}
 	return &process{network: n, client: client, engine: engine, stop: sync.OnceFunc(func() { close(stop) })}
 }
 
@@ -147,11 +132,6 @@ func (w *platform) left() (ids []string) {
 	}
 	return ids
 }
-
-type clock struct{}
-
-func (clock) Now() time.Time                         { return time.Now() }
-func (clock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
 // silence is a status that the network makes no answer of at all.
 const silence = 599
@@ -340,10 +320,5 @@ func (w *platform) grant(work rollout.Work) *gate.Grant {
 	for _, step := range work.Steps() {
 		request.Steps = append(request.Steps, gate.Step{Verb: step.Verb, App: appName, Target: step.Target})
 	}
-	outcome := gate.New(gate.Options{Now: time.Now}).Decide(request, nil)
-	grant, err := outcome.Commit()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return grant
+	return w.Grant(nil, request)
 }

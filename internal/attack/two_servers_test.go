@@ -16,9 +16,11 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/machine"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal/journaltest"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 	"github.com/flycast-mcp/flycast-mcp/internal/server"
 	"github.com/flycast-mcp/flycast-mcp/prompts"
@@ -26,7 +28,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
-// The apps of a world. The policy of both servers approves Flycast addresses
+// The apps of a platform. The policy of both servers approves Flycast addresses
 // for other networks on the last one, as often in an hour as its cap says.
 const (
 	firstApp  = "alpha"
@@ -50,9 +52,9 @@ accept = ["open_to_other_network"]
 limit_per_hour = 3
 `
 
-// world is one platform with two installations of the server on it.
-type world struct {
-	*flysim.Platform
+// twoServers are one platform with two installations of the server on it.
+type twoServers struct {
+	*platformtest.Platform
 	installations []*installation
 }
 
@@ -65,12 +67,12 @@ type installation struct {
 	runs     *call.Runs
 }
 
-// newWorld makes a platform and two servers on it, which share nothing but the
+// newTwoServers makes a platform and two servers on it, which share nothing but the
 // platform and the approver's key. Both serve two callers in both eras. It has
 // to run in a bubble of testing/synctest: all its clocks are the bubble's.
-func newWorld(ctx context.Context, t *testing.T, approver gate.PublicKey) *world {
+func newTwoServers(ctx context.Context, t *testing.T, approver gate.PublicKey) *twoServers {
 	t.Helper()
-	w := &world{Platform: flysim.New(flysim.Options{})}
+	w := &twoServers{Platform: platformtest.New(t, flysim.Options{})}
 	for i, network := range foreignNetworks() {
 		w.AddApp([]string{"guest-app", "partner-app"}[i], "personal", network)
 	}
@@ -81,7 +83,7 @@ func newWorld(ctx context.Context, t *testing.T, approver gate.PublicKey) *world
 	}
 	for _, name := range []string{"first", "second"} {
 		w.installations = append(w.installations, install(ctx, t, setup{name: name, approver: approver,
-			token: w.Token(), transport: w.Transport()}))
+			platform: w.Platform, transport: w.Transport()}))
 	}
 	return w
 }
@@ -108,7 +110,7 @@ func machineConfig(t *testing.T) machine.Config {
 type setup struct {
 	name      string
 	approver  gate.PublicKey
-	token     string
+	platform  *platformtest.Platform
 	transport http.RoundTripper // to the platform
 	dirs      []string          // the roots
 }
@@ -121,16 +123,9 @@ func install(ctx context.Context, t *testing.T, with setup) *installation {
 			t.Fatal(err)
 		}
 	}
-	const origin = "http://127.0.0.1:9" // nothing is sent there: the transport is in memory
-	flyClient, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: origin, Flaps: origin, UIEX: origin},
-		Token:     fly.NewToken(with.token), UserAgent: "flycast-mcp/test", HTTP: with.transport,
-	})
-	must(err)
+	flyClient := with.platform.Client(func(o *fly.Options) { o.HTTP = with.transport })
 	state := t.TempDir()
-	book, err := journal.Open(filepath.Join(state, "journal.jsonl"), time.Now)
-	must(err)
-	t.Cleanup(func() { book.Close() })
+	book := journaltest.Open(t, state, time.Now)
 	requests, err := gate.NewRequests(filepath.Join(state, "requests"), time.Now)
 	must(err)
 	rules, err := gate.ParsePolicy([]byte(policy), plan.Vocabulary("allocate_flycast"))
@@ -139,7 +134,7 @@ func install(ctx context.Context, t *testing.T, with setup) *installation {
 	must(err)
 	t.Cleanup(func() { files.Close() })
 	deps := call.Deps{
-		Journal: book, Runs: call.NewRuns(bubbleClock{}), Clock: bubbleClock{},
+		Journal: book, Runs: call.NewRuns(flytest.WallClock{}), Clock: flytest.WallClock{},
 		Hold: 45 * time.Second, AnswerWithin: answerWithin, From: with.name,
 		Gate: gate.New(gate.Options{
 			Mode: gate.ModeAuto, Policy: rules, Keys: gate.FixedKeys(with.approver), Installation: with.name, Requests: requests,
@@ -171,7 +166,7 @@ func install(ctx context.Context, t *testing.T, with setup) *installation {
 }
 
 // close ends the clients' side of all connections, and waits for the servers.
-func (w *world) close() {
+func (w *twoServers) close() {
 	for _, in := range w.installations {
 		for _, c := range in.clients {
 			_ = c.out.Close()
@@ -180,12 +175,6 @@ func (w *world) close() {
 		_ = in.runs.Wait(context.Background()) // work outlives its call
 	}
 }
-
-// bubbleClock is the clock of the bubble.
-type bubbleClock struct{}
-
-func (bubbleClock) Now() time.Time                         { return time.Now() }
-func (bubbleClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
 
 // effects are what differs between two moments of the platform, each as one
 // word: -APP/IP for a released address, +APP/NETWORK for a Flycast address for
@@ -230,7 +219,7 @@ func byIP(addresses []flysim.Address) map[string]flysim.Address {
 }
 
 // addresses are those of all apps at this moment.
-func (w *world) addresses() map[string][]flysim.Address {
+func (w *twoServers) addresses() map[string][]flysim.Address {
 	out := make(map[string][]flysim.Address)
 	for _, app := range appNames() {
 		out[app] = w.Addresses(app)

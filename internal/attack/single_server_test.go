@@ -23,7 +23,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
-	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/journal/journaltest"
+	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 	"github.com/flycast-mcp/flycast-mcp/internal/server"
 	"github.com/flycast-mcp/flycast-mcp/prompts"
 	"github.com/flycast-mcp/flycast-mcp/resources"
@@ -33,10 +34,10 @@ import (
 // hold is how long calls wait for work.
 const hold = 45 * time.Second
 
-// site is one server whose clock is the test's, on a platform that takes time for
+// singleServer is one server whose clock is the test's, on a platform that takes time for
 // each answer, served over every transport.
-type site struct {
-	*flysim.Platform
+type singleServer struct {
+	*platformtest.Platform
 	t        *testing.T
 	clock    *handClock
 	gate     *gate.Gate
@@ -81,7 +82,7 @@ func (c *handClock) After(d time.Duration) <-chan time.Time {
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s *singleServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.clock.Advance(s.pause)
 	s.mu.Lock()
 	onFly := s.onFly
@@ -98,7 +99,7 @@ func (s *site) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // each has a function called for every request to the platform from now on.
-func (s *site) each(call func(body string)) {
+func (s *singleServer) each(call func(body string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.onFly = call
@@ -106,9 +107,9 @@ func (s *site) each(call func(body string)) {
 
 const bearerToken = "0123456789abcdef0123456789abcdef"
 
-// newSite serves one app that is ready for a release: a Flycast address, a
+// newSingleServer serves one app that is ready for a release: a Flycast address, a
 // public one that cannot be had again, and Machines that answer plain HTTP.
-func newSite(t *testing.T, pause time.Duration) *site {
+func newSingleServer(t *testing.T, pause time.Duration) *singleServer {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -116,9 +117,9 @@ func newSite(t *testing.T, pause time.Duration) *site {
 			t.Fatal(err)
 		}
 	}
-	s := &site{t: t, clock: &handClock{Clock: flytest.NewClock(time.Date(2026, 11, 22, 12, 0, 0, 0,
+	s := &singleServer{t: t, clock: &handClock{Clock: flytest.NewClock(time.Date(2026, 11, 22, 12, 0, 0, 0,
 		time.UTC))}, pause: pause}
-	s.Platform = flysim.New(flysim.Options{Clock: flysim.NewClock(s.clock.Now)})
+	s.Platform = platformtest.New(t, flysim.Options{Clock: flysim.NewClock(s.clock.Now)})
 	s.AddApp(firstApp, "personal", "")
 	s.AddMachine(firstApp, "ams", machineConfig(t))
 	s.AddAddress(firstApp, "private_v6", "personal", "")
@@ -127,17 +128,12 @@ func newSite(t *testing.T, pause time.Duration) *site {
 	var err error
 	s.key, err = gate.NewSigningKey()
 	must(err)
-	const origin = "http://127.0.0.1:9" // nothing is sent there: the transport is in memory
-	flyClient, err := fly.New(fly.Options{
-		Endpoints: fly.Endpoints{API: origin, Flaps: origin, UIEX: origin},
-		Token:     fly.NewToken(s.Token()), UserAgent: "flycast-mcp/test", HTTP: s, Now: s.clock.Now,
-		Sleep: func(ctx context.Context, d time.Duration) error { s.clock.Advance(d); return ctx.Err() },
+	flyClient := s.Client(func(o *fly.Options) {
+		o.HTTP = s
+		o.Sleep = func(ctx context.Context, d time.Duration) error { s.clock.Advance(d); return ctx.Err() }
 	})
-	must(err)
 	state := t.TempDir()
-	book, err := journal.Open(filepath.Join(state, "journal.jsonl"), s.clock.Now)
-	must(err)
-	t.Cleanup(func() { book.Close() })
+	book := journaltest.Open(t, state, s.clock.Now)
 	s.requests, err = gate.NewRequests(filepath.Join(state, "requests"), s.clock.Now)
 	must(err)
 	s.gate = gate.New(gate.Options{
@@ -226,14 +222,14 @@ func asks(action mcp.ElicitationResponseAction) *mcp.ElicitationResult {
 	return &mcp.ElicitationResult{ElicitationResponse: response}
 }
 
-// open is a client of the site.
-func (s *site) open(t *testing.T, via, version string, answer answering) *mcpclient.Client {
+// open is a client of the server.
+func (s *singleServer) open(t *testing.T, via, version string, answer answering) *mcpclient.Client {
 	t.Helper()
 	return s.start(t, mcpclient.NewClient(s.connect[via](t), mcpclient.WithProtocolVersion(version),
 		mcpclient.WithElicitationHandler(answer)), version)
 }
 
-func (s *site) start(t *testing.T, c *mcpclient.Client, version string) *mcpclient.Client {
+func (s *singleServer) start(t *testing.T, c *mcpclient.Client, version string) *mcpclient.Client {
 	t.Helper()
 	if err := c.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -282,7 +278,7 @@ func release(t *testing.T, c *mcpclient.Client) outcome {
 }
 
 // releases is how many addresses the platform was told to release.
-func (s *site) releases() (n int) {
+func (s *singleServer) releases() (n int) {
 	for _, call := range s.Calls() {
 		if call.Operation == "graphql.releaseIpAddress" {
 			n++
