@@ -16,6 +16,7 @@ import (
 	"github.com/superfly/fly-go/tokens"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/internal/flysimtest"
 )
 
 const (
@@ -48,38 +49,10 @@ type reply struct {
 	body   []byte
 }
 
-// get reads a value of a JSON body: object fields and array indices by dots.
+// get reads a value of the JSON body, as [flysimtest.Value] does.
 func (r reply) get(t testing.TB, path string) string {
 	t.Helper()
-	var value any
-	if err := json.Unmarshal(r.body, &value); err != nil {
-		t.Fatalf("%v: %s", err, r.body)
-	}
-	for _, key := range strings.Split(path, ".") {
-		if key == "" { // the whole body
-			break
-		}
-		switch v := value.(type) {
-		case map[string]any:
-			value = v[key]
-		case []any:
-			i := int(key[0] - '0')
-			if i >= len(v) {
-				t.Fatalf("%s: no element %s: %s", path, key, r.body)
-			}
-			value = v[i]
-		default:
-			t.Fatalf("%s: nothing at %s: %s", path, key, r.body)
-		}
-	}
-	if text, ok := value.(string); ok {
-		return text
-	}
-	out, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
+	return flysimtest.Value(t, r.body, path)
 }
 
 // ask sends a request with the full token, in memory. Headers are name and value pairs and may

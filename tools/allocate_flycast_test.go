@@ -162,7 +162,7 @@ func TestAllocateChecksForeignOrganization(t *testing.T) {
 	}
 }
 
-// Beside an address of which nobody knows the network none is allocated.
+// If an address of an unknown network exists, none is allocated.
 func TestAllocateUnclearNetwork(t *testing.T) {
 	w := newSeededServer(t, toPartner, flysim.Options{})
 	for _, id := range w.MachineIDs("inner-circle") {

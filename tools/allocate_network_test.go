@@ -110,7 +110,7 @@ func TestAllocateForTheDefaultNetwork(t *testing.T) {
 	}
 }
 
-// A network that Fly does not tell is not the default one.
+// A network that Fly does not return is not the default one.
 func TestAllocateNetworkNotTold(t *testing.T) {
 	w := newSeededServer(t, toPartner, flysim.Options{OmitAppNetwork: true})
 	sent := w.allocationInputs()

@@ -101,7 +101,7 @@ func (a *toolset) readStatus(ctx context.Context, in statusInput) (statusOutput,
 	return out, nil
 }
 
-// statusDone is the result of a run that is over. It is not used up: the
+// statusDone returns the result of a run that is over. It is not used up: the
 // identical call still gets it.
 func (a *toolset) statusDone(out statusOutput, at *call.Run) (statusOutput, error) {
 	out.Status = "done"
@@ -126,7 +126,7 @@ func (a *toolset) statusDone(out statusOutput, at *call.Run) (statusOutput, erro
 	return out, nil
 }
 
-// statusRecorded is the status of a deploy that only the journal knows.
+// statusRecorded returns the status of a deploy that only the journal knows.
 func (a *toolset) statusRecorded(name string, r *history.Recorded) statusOutput {
 	out := statusOutput{
 		Status: "unfinished", Summary: a.mark(r.Summary), App: name, Run: r.Run,

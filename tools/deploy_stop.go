@@ -38,7 +38,7 @@ type stopOutput struct {
 // harm than a failing Machine would, and it would be useless if it waited for a
 // person's answer while more Machines are changed.
 //
-// For the same reason, everyone who may name the app to this server may stop its
+// For the same reason, any caller that this server allows to use the app may stop its
 // deploy, not only the caller that started it: they could also start a deploy of the
 // app. The journal records who stopped it. Only the caller that started the run can
 // read its result.

@@ -40,7 +40,7 @@ func (w *callServer) stop(t *testing.T, ctx context.Context, arguments map[strin
 	return out
 }
 
-// TestDeployStopCall: whoever may name the app stops its deploy; nothing else is
+// TestDeployStopCall: a caller who may name the app may stop its deploy; nothing else is
 // stopped, and the journal has who it was.
 func TestDeployStopCall(t *testing.T) {
 	w := newCallServer(t, calltest.NewClock(), t.TempDir(), calltest.DeployByItself)
@@ -146,7 +146,7 @@ func TestDeployStopped(t *testing.T) {
 	}
 }
 
-// TestCutCall: a call that is ended while its run is at work gets a result that
+// TestCutCall: a call that is ended while its run continues gets a result that
 // says so, and no protocol error.
 func TestCutCall(t *testing.T) {
 	w := newCallServer(t, calltest.NewClock(), t.TempDir(), calltest.DeployByItself)

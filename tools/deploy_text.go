@@ -8,7 +8,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// spoken are lines of a configuration diff in the words of a fly.toml.
+// spoken returns lines of a configuration diff in the words of a fly.toml.
 func spoken(changes []string) []string {
 	out := make([]string, len(changes))
 	for i, line := range changes {
@@ -17,7 +17,7 @@ func spoken(changes []string) []string {
 	return out
 }
 
-// deployText is what the text half of an answer has beside the envelope.
+// deployText returns what the text half of an answer has beside the envelope.
 func deployText(out deploy.Result) string {
 	var b strings.Builder
 	if m := out.Machines; m != nil {

@@ -42,7 +42,7 @@ func newToolset(d Deps) *toolset {
 		drafts: source.NewDrafts(d.Clock)}
 }
 
-// All are the tools, in the order in which a person would use them.
+// All returns the tools, in the order in which a person would use them.
 func All(d Deps) []call.Tool { return newToolset(d).all() }
 
 func (a *toolset) all() []call.Tool {
@@ -73,7 +73,7 @@ func ReadOnly(all []call.Tool) []call.Tool {
 		func(t call.Tool) bool { return !t.Spec().Effect.ReadOnly() || t.Spec().Needs != "" })
 }
 
-// Changers are the names that a policy may use: of the tools whose plans the gate
+// Changers returns the names that a policy may use: of the tools whose plans the gate
 // decides on.
 func Changers(all []call.Tool) []string {
 	var out []string

@@ -114,7 +114,7 @@ func TestStrangers(t *testing.T) {
 				func(r patch.Remark) bool { return r.Code == "other_program" && strings.Contains(r.What, id) }) {
 				t.Errorf("next %+v, remarks %+v", patched.Next, patched.Remarks)
 			}
-			// Whoever adopts it all the same sees what it does.
+			// A caller who adopts it all the same sees what that does.
 			planned := b.planOf(deployInput{App: b.app, Content: b.draft(patched.Draft), Adopt: true})
 			if !slices.Contains(planned.Plan.Hazards, plan.AppUnreachable) ||
 				!strings.Contains(strings.Join(planned.Out.Remarks, "\n"),

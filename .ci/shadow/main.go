@@ -31,7 +31,8 @@ func run(pass *analysis.Pass) (any, error) {
 			continue
 		}
 		if outer := pass.Pkg.Scope().Lookup(ident.Name); outer != nil {
-			pass.Reportf(ident.Pos(), "%s shadows the %s declared at %s", ident.Name, kind(outer), pass.Fset.Position(outer.Pos()))
+			pass.Reportf(ident.Pos(), "%s shadows the %s declared at %s",
+				ident.Name, kind(outer), pass.Fset.Position(outer.Pos()))
 		}
 	}
 	return nil, nil

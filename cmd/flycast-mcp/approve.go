@@ -391,5 +391,5 @@ func (a approveRun) sealedKey() (path string, sealed []byte, err error) {
 	return path, sealed, nil
 }
 
-// clockTime is a time as a person reads it.
+// clockTime returns a time as a person reads it.
 func clockTime(t time.Time) string { return t.Local().Format("2006-01-02 15:04 MST") }

@@ -21,7 +21,7 @@ func approvalCommand(state string) func(ticket string) string {
 	}
 }
 
-// executable is the path of this program, for commands that a person pastes.
+// executable returns the path of this program, for commands that a person pastes.
 func executable() string {
 	if exe, err := os.Executable(); err == nil {
 		return exe

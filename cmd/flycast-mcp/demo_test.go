@@ -109,7 +109,7 @@ func checkPage(t *testing.T, page string, want []string) {
 	for _, piece := range want {
 		_, after, ok := strings.Cut(rest, piece)
 		if !ok {
-			t.Errorf("no %q (any more) in:\n%s", piece, page)
+			t.Errorf("no %q in:\n%s", piece, page)
 			return
 		}
 		rest = after

@@ -31,7 +31,7 @@ func TestEmptyEnvironment(t *testing.T) {
 		dir  string
 		want string
 	}{
-		// With --state-dir: the account of whoever runs the tests has a home.
+		// With --state-dir: the account that runs the tests has a home.
 		{[]string{"--sandbox", "--state-dir", filepath.Join(t.TempDir(), "state")}, "/", `"verdict":"public"`},
 		{[]string{"--state-dir", filepath.Join(t.TempDir(), "state")}, t.TempDir(), "no access token is set"},
 	} {

@@ -21,7 +21,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run is the whole program, for main and for tests. It returns the exit status.
+// run runs the whole program, for main and for tests. It returns the exit status.
 func run(ctx context.Context, p program) int {
 	root := p.command()
 	root.SetArgs(p.args)

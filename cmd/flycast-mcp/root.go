@@ -33,7 +33,7 @@ func (p program) getenv(name string) string {
 	return value
 }
 
-// folders are the user's folders.
+// folders returns the user's folders.
 func (p program) folders() statedir.Folders {
 	return statedir.Folders{Getenv: p.getenv, AccountHome: p.accountHome}
 }

@@ -324,7 +324,7 @@ func heading(r drift.Report, origin drift.Origin) string {
 	return r.Why(origin)
 }
 
-// originTable is the table of a group's differences with one origin.
+// originTable returns the table of a group's differences with one origin.
 func originTable(r drift.Report, g drift.Group, origin drift.Origin) *columns.Table {
 	header, released := []any{"FIELD", "LIVE", "FILE", "RELEASE", "MACHINES"}, true
 	if origin == drift.Unknown {

@@ -186,7 +186,7 @@ func (l *lintRun) fixFile(file tomlArgument, parsed *flytoml.File, findings []li
 	return l.say(text)
 }
 
-// remainingFindings are the findings about a fixed file. Those whose edit was left
+// remainingFindings returns the findings about a fixed file. Those whose edit was left
 // out say so, and have no edit.
 func remainingFindings(findings, left []lint.Finding) []lint.Finding {
 	type cause struct{ code, path string }
@@ -267,7 +267,7 @@ func unreadable(title string, err error) string {
 	return line
 }
 
-// place is FILE:ROW:COLUMN, as far as it is known.
+// place returns FILE:ROW:COLUMN, as far as it is known.
 func place(title string, row, column int) string {
 	at := cli.Line(title)
 	if row > 0 {
@@ -303,7 +303,7 @@ func (l *lintRun) verdict() error {
 	return nil
 }
 
-// count is a number of things: 1 file, 2 files.
+// count returns a number of things: 1 file, 2 files.
 func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing

@@ -247,7 +247,7 @@ func (a *patchRun) tell(file tomlArgument, parsed, result *flytoml.File, out rew
 	}
 }
 
-// tlsOnlyFindings are the findings about services that private callers cannot reach
+// tlsOnlyFindings returns the findings about services that private callers cannot reach
 // because every port requires TLS. Only --plain-port changes that.
 func tlsOnlyFindings(file *flytoml.File) []lint.Finding {
 	return slices.DeleteFunc(lint.LintPrivate(file), func(f lint.Finding) bool { return f.Code != lint.FindingTLSOnly })

@@ -150,7 +150,7 @@ func (s *clockSpeed) Set(text string) error {
 	return nil
 }
 
-// String is the speed in the form that Set reads.
+// String returns the speed in the form that Set reads.
 func (s *clockSpeed) String() string { return strconv.FormatFloat(s.factor, 'g', 4, 64) + "x" }
 
 // Type is what the help calls it.

@@ -122,7 +122,7 @@ func (e *emulator) show(ctx context.Context) error {
 	return nil
 }
 
-// terminalEnvironment are the variables that say what the terminal can do.
+// terminalEnvironment returns the variables that say what the terminal can do.
 func (e *emulator) terminalEnvironment() []string {
 	var environment []string
 	for _, name := range []string{

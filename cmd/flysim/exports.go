@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// exports are the lines that point a shell at the platform. A configuration
+// exports returns the lines that point a shell at the platform. A configuration
 // folder of its own keeps flyctl away from ~/.fly. What is not served has none.
 func (e *emulator) exports() string {
 	var b strings.Builder

@@ -58,7 +58,7 @@ func (f *faultFlags) start(platform *flysim.Platform, say func(string)) (*flysim
 	return server, nil
 }
 
-// script is the file's script, followed by the entries of the flags.
+// script returns the file's script, followed by the entries of the flags.
 func (f *faultFlags) script() (flysim.Script, error) {
 	var script flysim.Script
 	if f.file != "" {

@@ -30,7 +30,7 @@ type program struct {
 	stderr io.Writer // everything else
 }
 
-// run is the whole program, for main and for tests. It returns the exit status.
+// run runs the whole program, for main and for tests. It returns the exit status.
 func run(ctx context.Context, p program) int {
 	root := p.command()
 	root.SetArgs(p.args)

@@ -148,7 +148,7 @@ func (l *Loop) stop(app string, r regionLoad, c *candidate) (s Stopped, ok bool)
 	return s, l.Platform.Park(app, c.ID, suspend) == nil
 }
 
-// forget drops the cached settings of Machines that do not exist any more.
+// forget drops the cached settings of Machines that no longer exist.
 func (l *Loop) forget(seen map[string]bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

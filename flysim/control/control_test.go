@@ -12,6 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flysim/control"
 	"github.com/flycast-mcp/flycast-mcp/flysim/fault"
+	"github.com/flycast-mcp/flycast-mcp/flysim/internal/flysimtest"
 )
 
 const (
@@ -63,35 +64,10 @@ func read(t *testing.T, transport http.RoundTripper, r *http.Request) reply {
 	return reply{resp.StatusCode, body}
 }
 
-// get reads a value of a JSON body: object fields and array indices by dots.
+// get reads a value of the JSON body, as [flysimtest.Value] does.
 func (r reply) get(t *testing.T, path string) string {
 	t.Helper()
-	var value any
-	if err := json.Unmarshal(r.body, &value); err != nil {
-		t.Fatalf("%v: %s", err, r.body)
-	}
-	for _, key := range strings.FieldsFunc(path, func(c rune) bool { return c == '.' }) {
-		switch v := value.(type) {
-		case map[string]any:
-			value = v[key]
-		case []any:
-			i := int(key[0] - '0')
-			if i >= len(v) {
-				t.Fatalf("%s: no element %s: %s", path, key, r.body)
-			}
-			value = v[i]
-		default:
-			t.Fatalf("%s: nothing at %s: %s", path, key, r.body)
-		}
-	}
-	if text, ok := value.(string); ok {
-		return text
-	}
-	out, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
+	return flysimtest.Value(t, r.body, path)
 }
 
 func wantStatus(t *testing.T, got reply, want int) {

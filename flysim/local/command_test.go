@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -23,9 +22,8 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/internal/flysimtest"
 	"github.com/flycast-mcp/flycast-mcp/flysim/local"
-	"github.com/flycast-mcp/flycast-mcp/flysim/program"
-	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
 	"github.com/flycast-mcp/flycast-mcp/flysim/seed"
 )
 
@@ -93,22 +91,11 @@ var start = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
 const app = "hello"
 
-// client returns an HTTP client for one Machine.
-func client(r *program.Runner, to proxy.Target) *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return r.Dial(ctx, to) },
-	}}
-}
-
 // server is a platform with one app that runs a command.
 type server struct {
-	*program.Runner
-	t        *testing.T
-	platform *flysim.Platform
-	clock    *flysim.Clock
-	id       string
-	lines    chan local.Line
-	dir      string
+	*flysimtest.App
+	lines chan local.Line
+	dir   string
 }
 
 // newServer starts the test's command on a host. more is more TOML of the app.
@@ -116,9 +103,9 @@ func newServer(t *testing.T, host, more string) *server { return newLimited(t, h
 
 // newLimited is newServer with a limit on commands that run at once.
 func newLimited(t *testing.T, host, more string, most int) *server {
-	w := &server{t: t, lines: make(chan local.Line, 100), dir: t.TempDir()}
-	w.clock = flysim.NewClock(func() time.Time { return start })
-	w.platform = flysim.New(flysim.Options{Clock: w.clock})
+	w := &server{App: &flysimtest.App{T: t, Name: app}, lines: make(chan local.Line, 100), dir: t.TempDir()}
+	w.Clock = flysim.NewClock(func() time.Time { return start })
+	w.Platform = flysim.New(flysim.Options{Clock: w.Clock})
 	binary, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -138,82 +125,21 @@ func newLimited(t *testing.T, host, more string, most int) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := seed.Build(t.Context(), w.platform, apps); err != nil {
+	if err := seed.Build(t.Context(), w.Platform, apps); err != nil {
 		t.Fatal(err)
 	}
-	w.id = w.platform.MachineIDs(app)[0]
-	w.Runner = local.NewLimited(local.Options{Platform: w.platform, Apps: apps,
+	w.ID = w.Platform.MachineIDs(app)[0]
+	w.Runner = local.NewLimited(local.Options{Platform: w.Platform, Apps: apps,
 		Log: func(l local.Line) { w.lines <- l }}, most)
 	t.Cleanup(func() { w.Close() })
-	w.run()
+	w.Follow()
 	return w
-}
-
-// run makes the runner follow the Machines until the test ends.
-func (w *server) run() {
-	ctx, cancel := context.WithCancel(w.t.Context())
-	done := make(chan error, 1)
-	go func() { done <- w.Run(ctx) }()
-	w.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			w.t.Errorf("run ended with %v", err)
-		}
-	})
-}
-
-// await waits for a state of the Machine.
-func (w *server) await(want string) {
-	w.t.Helper()
-	for {
-		changed := w.platform.Changed()
-		m, err := w.platform.Program(app, w.id)
-		switch {
-		case err != nil:
-			w.t.Fatal(err)
-		case m.State == want:
-			return
-		}
-		select {
-		case <-changed:
-		case <-time.After(20 * time.Second):
-			w.t.Fatalf("the Machine is %s, want %s", m.State, want)
-		}
-	}
-}
-
-func (w *server) target(port int, direct bool) proxy.Target {
-	return proxy.Target{App: app, Machine: w.id, Port: port, Direct: direct}
-}
-
-// get sends one request to the Machine.
-func (w *server) get(path string, header ...string) (*http.Response, string) {
-	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, "http://hello.flycast"+path, http.NoBody)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	c := client(w.Runner, w.target(8080, false))
-	defer c.CloseIdleConnections()
-	resp, err := c.Do(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return resp, string(body)
 }
 
 // line waits for a log line that contains text, and for one with each of the others, in any order.
 // It returns the first one.
 func (w *server) line(text string, others ...string) (first local.Line) {
-	w.t.Helper()
+	w.T.Helper()
 	late := time.After(20 * time.Second)
 	for missing := append([]string{text}, others...); len(missing) > 0; {
 		select {
@@ -227,7 +153,7 @@ func (w *server) line(text string, others ...string) (first local.Line) {
 			}
 			missing = slices.Delete(missing, i, i+1)
 		case <-late:
-			w.t.Fatalf("no line says %q", missing)
+			w.T.Fatalf("no line says %q", missing)
 		}
 	}
 	return first
@@ -235,13 +161,13 @@ func (w *server) line(text string, others ...string) (first local.Line) {
 
 // bound waits until the Machine listens on something, and returns the sockets.
 func (w *server) bound() []string {
-	w.t.Helper()
+	w.T.Helper()
 	late := time.After(20 * time.Second)
 	for {
-		changed := w.platform.Changed()
-		m, err := w.platform.Program(app, w.id)
+		changed := w.Platform.Changed()
+		m, err := w.Platform.Program(app, w.ID)
 		if err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 		if len(m.Listen) > 0 && m.State == "started" {
 			return m.Listen
@@ -249,7 +175,7 @@ func (w *server) bound() []string {
 		select {
 		case <-changed:
 		case <-late:
-			w.t.Fatal("the command listens nowhere")
+			w.T.Fatal("the command listens nowhere")
 		}
 	}
 }
@@ -262,10 +188,10 @@ type commandInfo struct {
 }
 
 func (w *server) ask() (a commandInfo) {
-	w.t.Helper()
-	_, body := w.get("/")
+	w.T.Helper()
+	_, body := w.Get("/")
 	if err := json.Unmarshal([]byte(body), &a); err != nil {
-		w.t.Fatalf("%v: %s", err, body)
+		w.T.Fatalf("%v: %s", err, body)
 	}
 	return a
 }
@@ -278,9 +204,9 @@ func TestCommand(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(w.dir, "www"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	w.await("restarting")
-	w.clock.Advance(time.Minute)
-	w.await("started")
+	w.Await("restarting")
+	w.Clock.Advance(time.Minute)
+	w.Await("started")
 	w.line("listening")
 	if got, want := w.bound(), []string{"tcp://0.0.0.0:8080"}; !slices.Equal(got, want) && runtime.GOOS == "linux" {
 		t.Errorf("listens on %v, want %v", got, want)
@@ -289,9 +215,9 @@ func TestCommand(t *testing.T) {
 	if !strings.HasSuffix(a.Dir, "/www") {
 		t.Errorf("runs in %s", a.Dir)
 	}
-	m := w.platform.Machine(app, w.id)
+	m := w.Platform.Machine(app, w.ID)
 	for _, want := range []string{
-		"GREETING=hi", "FLY_APP_NAME=hello", "FLY_MACHINE_ID=" + w.id, "FLY_ALLOC_ID=" + w.id, "FLY_REGION=fra",
+		"GREETING=hi", "FLY_APP_NAME=hello", "FLY_MACHINE_ID=" + w.ID, "FLY_ALLOC_ID=" + w.ID, "FLY_REGION=fra",
 		"PRIMARY_REGION=fra",
 		"FLY_PROCESS_GROUP=app", "FLY_MACHINE_VERSION=" + m.InstanceID, "PATH=" + os.Getenv("PATH"), "LD_DEBUG_OUTPUT=mine",
 	} {
@@ -305,15 +231,15 @@ func TestCommand(t *testing.T) {
 	}
 
 	// Variables from the API cannot get code into the command.
-	changed, err := w.platform.MachineConfig(app, w.id).With("env", map[string]string{
+	changed, err := w.Platform.MachineConfig(app, w.ID).With("env", map[string]string{
 		"GREETING": "hello", "GORACE": "atexit_sleep_ms=0", "LD_PRELOAD": "/tmp/x.so", "PATH": "/tmp",
 		"NODE_OPTIONS": "-r /tmp/x", "LD_DEBUG_OUTPUT": "theirs", "FLY_API_TOKEN": "theirs", "PORT": "8080",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.platform.SetMachineConfig(app, w.id, changed)
-	if l := w.line("bye", "listening"); l.Stream != "stdout" || l.App != app || l.Machine != w.id {
+	w.Platform.SetMachineConfig(app, w.ID, changed)
+	if l := w.line("bye", "listening"); l.Stream != "stdout" || l.App != app || l.Machine != w.ID {
 		t.Errorf("the line is %+v", l)
 	}
 	w.bound()
@@ -333,7 +259,7 @@ func TestCommandEnds(t *testing.T) {
 	w := newServer(t, "0.0.0.0", "")
 	w.bound()
 	first := w.ask()
-	c := client(w.Runner, w.target(8080, false))
+	c := w.Client(w.Target(8080, false))
 	if resp, err := c.Get("http://hello.flycast/crash"); err == nil {
 		resp.Body.Close()
 		t.Error("it answered")
@@ -341,12 +267,12 @@ func TestCommandEnds(t *testing.T) {
 	if l := w.line("ended"); l.Text != "the command ended with code 3" || l.Stream != "system" {
 		t.Errorf("%+v", l)
 	}
-	w.await("restarting")
-	if _, err := w.Dial(t.Context(), w.target(8080, false)); !errors.Is(err, syscall.EHOSTUNREACH) {
+	w.Await("restarting")
+	if _, err := w.Dial(t.Context(), w.Target(8080, false)); !errors.Is(err, syscall.EHOSTUNREACH) {
 		t.Errorf("dialed between two runs: %v", err)
 	}
-	w.clock.Advance(time.Minute)
-	w.await("started")
+	w.Clock.Advance(time.Minute)
+	w.Await("started")
 	w.line("listening")
 	w.bound()
 	second := w.ask()
@@ -354,7 +280,7 @@ func TestCommandEnds(t *testing.T) {
 		t.Error("it was not started again")
 	}
 
-	if err := w.platform.Park(app, w.id, true); err != nil {
+	if err := w.Platform.Park(app, w.ID, true); err != nil {
 		t.Fatal(err)
 	}
 	if runtime.GOOS == "linux" {
@@ -367,17 +293,17 @@ func TestCommandEnds(t *testing.T) {
 			runtime.Gosched()
 		}
 	}
-	if err := w.platform.Wake(app, w.id); err != nil {
+	if err := w.Platform.Wake(app, w.ID); err != nil {
 		t.Fatal(err)
 	}
-	w.await("started")
+	w.Await("started")
 	if third := w.ask(); third.PID != second.PID {
 		t.Error("a resumed command is another one")
 	}
 
-	w.platform.StopMachine(app, w.id)
+	w.Platform.StopMachine(app, w.ID)
 	w.line("ended with code 0", "bye")
-	if got := w.platform.Machine(app, w.id).Events[0]; got != "exit stopped" {
+	if got := w.Platform.Machine(app, w.ID).Events[0]; got != "exit stopped" {
 		t.Errorf("the last event is %s", got)
 	}
 	if _, err := os.Stat("/proc/" + strconv.Itoa(second.PID)); err == nil {
@@ -396,7 +322,7 @@ func TestCommandBind(t *testing.T) {
 		if got := w.bound(); !slices.Equal(got, want) {
 			t.Errorf("%s: listens on %v, want %v", host, got, want)
 		}
-		conn, err := w.Dial(t.Context(), w.target(8080, false))
+		conn, err := w.Dial(t.Context(), w.Target(8080, false))
 		if err == nil {
 			conn.Close()
 		}
@@ -417,9 +343,9 @@ func TestCommandRestarts(t *testing.T) {
 	w.line("child ")
 	w.bound()
 	first := w.ask().PID
-	w.platform.SetMachineConfig(app, w.id, w.platform.MachineConfig(app, w.id))
+	w.Platform.SetMachineConfig(app, w.ID, w.Platform.MachineConfig(app, w.ID))
 	w.line("child ") // the child of the second command
-	w.platform.SetMachineConfig(app, w.id, w.platform.MachineConfig(app, w.id))
+	w.Platform.SetMachineConfig(app, w.ID, w.Platform.MachineConfig(app, w.ID))
 	w.line("child ", "ended with code 137")
 	if err := syscall.Kill(first, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("the first one, process %d, still exists: %v", first, err)
@@ -438,7 +364,7 @@ func TestCommandCount(t *testing.T) {
 	w := newLimited(t, "0.0.0.0", "", 2)
 	w.bound()
 	for range 2 {
-		w.platform.AddMachine(app, "fra", w.platform.MachineConfig(app, w.id))
+		w.Platform.AddMachine(app, "fra", w.Platform.MachineConfig(app, w.ID))
 	}
 	if l := w.line("cannot be run"); !strings.HasSuffix(l.Text, "2 commands are already running") {
 		t.Errorf("%+v", l)
@@ -453,7 +379,7 @@ func TestCommandStubborn(t *testing.T) {
 			_, pid, _ := strings.Cut(w.line("child ").Text, " ")
 			w.bound()
 			if how == "stop" {
-				w.platform.StopMachine(app, w.id)
+				w.Platform.StopMachine(app, w.ID)
 				w.line("no")
 			} else if err := w.Close(); err != nil {
 				t.Fatal(err)

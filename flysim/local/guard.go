@@ -16,7 +16,7 @@ func (r *runner) ensureHomes() (unguarded, err error) {
 	return unguarded, nil
 }
 
-// removeHomes ends the guard and removes the folder if no command runs any more.
+// removeHomes ends the guard and removes the folder if no command is running.
 func (r *runner) removeHomes() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/internal/flysimtest"
 	"github.com/flycast-mcp/flycast-mcp/flysim/program"
 	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
 )
@@ -48,7 +49,7 @@ func BenchmarkMemory(b *testing.B) {
 		_, r, targets := fleet(b)
 		before, goroutines := heap(), runtime.NumGoroutine()
 		for _, to := range targets {
-			c := client(r, to)
+			c := (&flysimtest.App{Runner: r}).Client(to)
 			resp, err := c.Get("http://app/healthz")
 			if err != nil {
 				b.Fatal(err)
@@ -79,7 +80,7 @@ func BenchmarkRequest(b *testing.B) {
 	for _, keep := range []bool{false, true} {
 		b.Run(map[bool]string{false: "dial", true: "keep"}[keep], func(b *testing.B) {
 			_, r, targets := fleet(b)
-			c := client(r, targets[0])
+			c := (&flysimtest.App{Runner: r}).Client(targets[0])
 			c.Transport.(*http.Transport).DisableKeepAlives = !keep
 			for b.Loop() {
 				resp, err := c.Get("http://app/healthz")

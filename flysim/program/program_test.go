@@ -2,13 +2,10 @@ package program_test
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"runtime"
 	"strings"
 	"syscall"
@@ -16,8 +13,8 @@ import (
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
+	"github.com/flycast-mcp/flycast-mcp/flysim/internal/flysimtest"
 	"github.com/flycast-mcp/flycast-mcp/flysim/program"
-	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
 	"github.com/flycast-mcp/flycast-mcp/flysim/spec"
 )
 
@@ -45,103 +42,27 @@ func config(t testing.TB, text string) spec.Config {
 	return c
 }
 
-// client returns an HTTP client for one Machine.
-func client(r *program.Runner, to proxy.Target) *http.Client {
-	return &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return r.Dial(ctx, to) },
-	}}
-}
-
-// runningApp is a platform with one Machine, and its runner.
-type runningApp struct {
-	*program.Runner
-	t        *testing.T
-	platform *flysim.Platform
-	clock    *flysim.Clock
-	id       string
-}
-
-func newRunningApp(t *testing.T, text string) *runningApp {
+// newRunningApp returns an app whose Machine has a configuration. Nothing runs before Follow.
+func newRunningApp(t *testing.T, text string) *flysimtest.App {
 	clock := flysim.NewClock(func() time.Time { return start })
 	p := flysim.New(flysim.Options{Clock: clock, CrashAfter: 10 * time.Second})
 	p.AddApp(app, "personal", "")
-	b := &runningApp{t: t, platform: p, clock: clock, id: p.AddMachine(app, "fra", config(t, text))}
+	b := &flysimtest.App{T: t, Platform: p, Clock: clock, Name: app, ID: p.AddMachine(app, "fra", config(t, text))}
 	b.Runner = program.New(program.Options{Platform: p})
 	t.Cleanup(func() { b.Close() })
 	return b
 }
 
-// run makes the runner follow the Machines until the test ends.
-func (b *runningApp) run() {
-	ctx, cancel := context.WithCancel(b.t.Context())
-	done := make(chan error, 1)
-	go func() { done <- b.Run(ctx) }()
-	b.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			b.t.Errorf("run ended with %v", err)
-		}
-	})
-}
-
-// await waits for a state of the Machine.
-func (b *runningApp) await(want string) {
-	b.t.Helper()
-	for {
-		changed := b.platform.Changed()
-		m, err := b.platform.Program(app, b.id)
-		switch {
-		case err != nil:
-			b.t.Fatal(err)
-		case m.State == want:
-			return
-		}
-		select {
-		case <-changed:
-		case <-time.After(20 * time.Second):
-			b.t.Fatalf("the Machine is %s, want %s", m.State, want)
-		}
-	}
-}
-
-func (b *runningApp) target(port int, direct bool) proxy.Target {
-	return proxy.Target{App: app, Machine: b.id, Port: port, Direct: direct}
-}
-
-// get sends one request to the Machine.
-func (b *runningApp) get(path string, header ...string) (*http.Response, string) {
-	b.t.Helper()
-	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, "http://hello.flycast"+path, http.NoBody)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	c := client(b.Runner, b.target(8080, false))
-	defer c.CloseIdleConnections()
-	resp, err := c.Do(req)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return resp, string(body)
-}
-
 func TestPage(t *testing.T) {
 	b := newRunningApp(t, web(8080, `"env": {"GREETING": "<b>hi</b>"}`))
-	b.clock.Advance(400 * time.Millisecond)
-	resp, body := b.get("/any/path?x=1", "X-Asked-By", "a <script>")
+	b.Clock.Advance(400 * time.Millisecond)
+	resp, body := b.Get("/any/path?x=1", "X-Asked-By", "a <script>")
 	if got := resp.Header.Get("Content-Type"); got != "text/plain; charset=utf-8" {
 		t.Errorf("to curl it is %s", got)
 	}
-	m := b.platform.Machine(app, b.id)
+	m := b.Platform.Machine(app, b.ID)
 	for _, want := range []string{
-		"hello: started 0.4 s ago\n", b.id, "fra", "web", "v7, " + m.InstanceID, "registry.fly.io/hello:7",
+		"hello: started 0.4 s ago\n", b.ID, "fra", "web", "v7, " + m.InstanceID, "registry.fly.io/hello:7",
 		"0.0.0.0:8080", "requests     1\n",
 		"GET /any/path?x=1\nHost: hello.flycast\n", "X-Asked-By: a <script>\n", "GREETING=<b>hi</b>\n",
 		"FLY_REGION=fra\n", "FLY_PRIVATE_IP=" + m.PrivateIP + "\n",
@@ -151,7 +72,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("the text lacks %q:\n%s", want, body)
 		}
 	}
-	resp, body = b.get("/", "Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", "X-Asked-By", "a <script>")
+	resp, body = b.Get("/", "Accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8", "X-Asked-By", "a <script>")
 	if got := resp.Header.Get("Content-Type"); got != "text/html; charset=utf-8" ||
 		!strings.Contains(body, "started 0.4 s ago") {
 		t.Errorf("to a browser it is %s:\n%s", got, body)
@@ -159,19 +80,19 @@ func TestPage(t *testing.T) {
 	if strings.Contains(body, "<script>") || strings.Contains(body, "<b>hi") {
 		t.Error("text from outside is part of the page")
 	}
-	resp, body = b.get("/", "Accept", "application/json")
+	resp, body = b.Get("/", "Accept", "application/json")
 	var report map[string]any
 	if err := json.Unmarshal([]byte(body), &report); err != nil || resp.Header.Get("Content-Type") != "application/json" {
 		t.Fatalf("JSON: %v: %s", err, body)
 	}
-	for key, want := range map[string]any{"app": app, "group": "web", "machine": b.id, "region": "fra",
+	for key, want := range map[string]any{"app": app, "group": "web", "machine": b.ID, "region": "fra",
 		"release_version": "7", "awake_seconds": 0.4, "requests": 3.0} {
 		if report[key] != want {
 			t.Errorf("%s is %v, want %v", key, report[key], want)
 		}
 	}
 	t.Setenv("SANDBOX_OWN_SECRET", "hunter2")
-	if _, body := b.get("/env"); strings.Contains(body, "hunter2") || strings.Contains(body, "PATH=") {
+	if _, body := b.Get("/env"); strings.Contains(body, "hunter2") || strings.Contains(body, "PATH=") {
 		t.Errorf("the sandbox's own environment is shown:\n%s", body)
 	}
 }
@@ -181,7 +102,7 @@ func TestAwake(t *testing.T) {
 	b := newRunningApp(t, web(8080))
 	first := func() (awake, version string, requests int) {
 		t.Helper()
-		_, body := b.get("/", "Accept", "application/json")
+		_, body := b.Get("/", "Accept", "application/json")
 		var r struct {
 			Awake    string `json:"awake"`
 			Release  string `json:"release_version"`
@@ -201,25 +122,25 @@ func TestAwake(t *testing.T) {
 		}
 	}
 	check("new", "started 0.0 s ago", "7", 1)
-	b.clock.Advance(3 * time.Minute)
+	b.Clock.Advance(3 * time.Minute)
 	check("later", "started 3 min ago", "7", 2)
-	b.platform.StopMachine(app, b.id)
-	b.clock.Advance(time.Hour)
-	if err := b.platform.Wake(app, b.id); err != nil {
+	b.Platform.StopMachine(app, b.ID)
+	b.Clock.Advance(time.Hour)
+	if err := b.Platform.Wake(app, b.ID); err != nil {
 		t.Fatal(err)
 	}
-	b.clock.Advance(1500 * time.Millisecond)
+	b.Clock.Advance(1500 * time.Millisecond)
 	check("woken", "woken 1.5 s ago", "7", 1)
-	if err := b.platform.Park(app, b.id, true); err != nil {
+	if err := b.Platform.Park(app, b.ID, true); err != nil {
 		t.Fatal(err)
 	}
-	b.clock.Advance(time.Hour)
-	if err := b.platform.Wake(app, b.id); err != nil {
+	b.Clock.Advance(time.Hour)
+	if err := b.Platform.Wake(app, b.ID); err != nil {
 		t.Fatal(err)
 	}
-	b.clock.Advance(30 * time.Second)
+	b.Clock.Advance(30 * time.Second)
 	check("resumed, with what it remembers", "resumed 30 s ago", "7", 2)
-	b.platform.SetMachineConfig(app, b.id, config(t, strings.Replace(web(8080), `"7"`, `"8"`, 1)))
+	b.Platform.SetMachineConfig(app, b.ID, config(t, strings.Replace(web(8080), `"7"`, `"8"`, 1)))
 	check("deployed", "started 0.0 s ago", "8", 1)
 }
 
@@ -243,19 +164,19 @@ func TestPaths(t *testing.T) {
 		{"/replay?region=a%0d%0ab", 400, "want region"},
 		{"/exit?code=999", 400, "want code"},
 		{"/stream?count=0", 400, "want count"},
-		{"/stream?count=1", 200, "id: 1\nevent: awake\ndata: Machine " + b.id + ", started 0.0 s ago\n\n"},
+		{"/stream?count=1", 200, "id: 1\nevent: awake\ndata: Machine " + b.ID + ", started 0.0 s ago\n\n"},
 	}
 	for _, tt := range tests {
-		resp, body := b.get(tt.path)
+		resp, body := b.Get(tt.path)
 		if resp.StatusCode != tt.status || !strings.HasPrefix(body, tt.body) {
 			t.Errorf("%s: %d %q, want %d %q", tt.path, resp.StatusCode, body, tt.status, tt.body)
 		}
 	}
-	resp, _ := b.get("/replay?region=fra")
+	resp, _ := b.Get("/replay?region=fra")
 	if got := resp.Header.Get("fly-replay"); got != "region=fra" {
 		t.Errorf("fly-replay: %q", got)
 	}
-	c := client(b.Runner, b.target(8080, false))
+	c := b.Client(b.Target(8080, false))
 	defer c.CloseIdleConnections()
 	for body, want := range map[string]int{"<b>hi</b>": 200, strings.Repeat("x", 1<<20+1): 413} {
 		resp, err := c.Post("http://hello.flycast/echo", "text/html", strings.NewReader(body))
@@ -276,7 +197,7 @@ func TestSleep(t *testing.T) {
 	b := newRunningApp(t, web(8080))
 	answered := make(chan string, 1)
 	asked := make(chan struct{})
-	c := client(b.Runner, b.target(8080, false))
+	c := b.Client(b.Target(8080, false))
 	t.Cleanup(c.CloseIdleConnections)
 	go func() {
 		close(asked)
@@ -296,7 +217,7 @@ func TestSleep(t *testing.T) {
 	default:
 	}
 	for { // whenever the request reaches the clock
-		b.clock.Advance(time.Second)
+		b.Clock.Advance(time.Second)
 		select {
 		case got := <-answered:
 			if got != "slept 2s\n" {
@@ -313,26 +234,26 @@ func TestSleep(t *testing.T) {
 func TestEnd(t *testing.T) {
 	t.Run("exit", func(t *testing.T) {
 		b := newRunningApp(t, web(8080))
-		_, body := b.get("/exit?code=0")
+		_, body := b.Get("/exit?code=0")
 		if !strings.Contains(body, "ends with code 0") {
 			t.Errorf("answered %q", body)
 		}
-		b.await("stopped")
-		if got := b.platform.Machine(app, b.id).Events[0]; got != "exit stopped" {
+		b.Await("stopped")
+		if got := b.Platform.Machine(app, b.ID).Events[0]; got != "exit stopped" {
 			t.Errorf("the last event is %s", got)
 		}
 	})
 	t.Run("crash", func(t *testing.T) {
 		b := newRunningApp(t, web(8080))
-		c := client(b.Runner, b.target(8080, false))
+		c := b.Client(b.Target(8080, false))
 		resp, err := c.Get("http://hello.flycast/crash")
 		if err == nil {
 			resp.Body.Close()
 			t.Error("a program that crashed has answered")
 		}
-		b.await("restarting")
-		b.clock.Advance(time.Minute)
-		if _, body := b.get("/"); !strings.HasPrefix(body, "hello: restarted 59 s ago\n") {
+		b.Await("restarting")
+		b.Clock.Advance(time.Minute)
+		if _, body := b.Get("/"); !strings.HasPrefix(body, "hello: restarted 59 s ago\n") {
 			t.Errorf("after the restart: %q", body)
 		}
 	})
@@ -340,27 +261,27 @@ func TestEnd(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			b := newRunningApp(t, web(8080))
 			if how == "crashed later" {
-				b.platform.StopMachine(app, b.id)
-				b.platform.FailMachine(app, b.id, flysim.FailCrash)
-				b.platform.StartMachine(app, b.id)
+				b.Platform.StopMachine(app, b.ID)
+				b.Platform.FailMachine(app, b.ID, flysim.FailCrash)
+				b.Platform.StartMachine(app, b.ID)
 			}
-			b.run()
-			conn, err := b.Dial(t.Context(), b.target(8080, false))
+			b.Follow()
+			conn, err := b.Dial(t.Context(), b.Target(8080, false))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer conn.Close()
 			switch how {
 			case "stopped":
-				b.platform.StopMachine(app, b.id)
+				b.Platform.StopMachine(app, b.ID)
 			case "suspended":
-				err = b.platform.Park(app, b.id, true)
+				err = b.Platform.Park(app, b.ID, true)
 			case "destroyed":
-				b.platform.DestroyMachine(app, b.id)
+				b.Platform.DestroyMachine(app, b.ID)
 			case "deployed":
-				b.platform.SetMachineConfig(app, b.id, config(t, web(8080)))
+				b.Platform.SetMachineConfig(app, b.ID, config(t, web(8080)))
 			case "crashed later":
-				b.clock.Advance(10 * time.Second)
+				b.Clock.Advance(10 * time.Second)
 			case "closed":
 				err = b.Close()
 			}
@@ -380,13 +301,13 @@ func TestRaw(t *testing.T) {
 		{"protocol": "tcp", "internal_port": 5432, "ports": [{"port": 5432}]},
 		{"protocol": "tcp", "internal_port": 8080, "ports": [{"port": 443, "handlers": ["tls", "http"]}]},
 		{"protocol": "udp", "internal_port": 53, "ports": [{"port": 53}]}]}`)
-	conn, err := b.Dial(t.Context(), b.target(5432, false))
+	conn, err := b.Dial(t.Context(), b.Target(5432, false))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	in := bufio.NewReader(conn)
-	if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, b.id) {
+	if line, err := in.ReadString('\n'); err != nil || !strings.Contains(line, b.ID) {
 		t.Errorf("greeted with %q, %v", line, err)
 	}
 	go func() {
@@ -396,10 +317,10 @@ func TestRaw(t *testing.T) {
 	if rest, err := io.ReadAll(in); err != nil || string(rest) != "SELECT 1;\n" {
 		t.Errorf("sent back: %q, %v", rest, err)
 	}
-	if _, body := b.get("/healthz"); body != "ok\n" {
+	if _, body := b.Get("/healthz"); body != "ok\n" {
 		t.Errorf("HTTP on another port: %q", body)
 	}
-	if _, err := b.Dial(t.Context(), b.target(53, false)); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := b.Dial(t.Context(), b.Target(53, false)); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("UDP: %v", err)
 	}
 }

@@ -31,9 +31,9 @@ func TestReach(t *testing.T) {
 	}
 	b := newRunningApp(t, web(8080))
 	for _, tt := range tests {
-		b.platform.SetListen(app, b.id, tt.listen)
+		b.Platform.SetListen(app, b.ID, tt.listen)
 		for direct, want := range map[bool]bool{false: tt.proxy, true: tt.direct} {
-			conn, err := b.Dial(t.Context(), b.target(8080, direct))
+			conn, err := b.Dial(t.Context(), b.Target(8080, direct))
 			if err == nil {
 				conn.Close()
 			}
@@ -63,22 +63,22 @@ func TestBind(t *testing.T) {
 	}
 	b := newRunningApp(t, web(8080))
 	for _, tt := range tests {
-		b.platform.SetMachineConfig(app, b.id, config(t, tt.config))
-		m, err := b.platform.Program(app, b.id)
+		b.Platform.SetMachineConfig(app, b.ID, config(t, tt.config))
+		m, err := b.Platform.Program(app, b.ID)
 		if err != nil || !slices.Equal(m.Listen, tt.want) {
 			t.Errorf("%s: listens on %v, want %v (%v)", tt.name, m.Listen, tt.want, err)
 		}
 	}
-	b.platform.SetListen(app, b.id, []string{"127.0.0.1:8080"})
-	b.platform.SetMachineConfig(app, b.id, config(t, web(8080, `"schedule": "daily"`)))
-	if m, err := b.platform.Program(app, b.id); err != nil || m.Listen[0] != "tcp://127.0.0.1:8080" {
+	b.Platform.SetListen(app, b.ID, []string{"127.0.0.1:8080"})
+	b.Platform.SetMachineConfig(app, b.ID, config(t, web(8080, `"schedule": "daily"`)))
+	if m, err := b.Platform.Program(app, b.ID); err != nil || m.Listen[0] != "tcp://127.0.0.1:8080" {
 		t.Errorf("a deploy of the same environment: %v, %v", m.Listen, err)
 	}
 }
 
 func TestRefusals(t *testing.T) {
 	b := newRunningApp(t, web(8080))
-	other := b.target(8080, false)
+	other := b.Target(8080, false)
 	other.Instance = "01ANOTHER"
 	if _, err := b.Dial(t.Context(), other); !errors.Is(err, syscall.EHOSTUNREACH) {
 		t.Errorf("another instance: %v", err)
@@ -87,12 +87,12 @@ func TestRefusals(t *testing.T) {
 		flysim.ErrGone) {
 		t.Errorf("no Machine: %v", err)
 	}
-	b.platform.StopMachine(app, b.id)
-	if _, err := b.Dial(t.Context(), b.target(8080, false)); !errors.Is(err, syscall.EHOSTUNREACH) {
+	b.Platform.StopMachine(app, b.ID)
+	if _, err := b.Dial(t.Context(), b.Target(8080, false)); !errors.Is(err, syscall.EHOSTUNREACH) {
 		t.Errorf("a stopped Machine: %v", err)
 	}
-	b.platform.DestroyMachine(app, b.id)
-	if _, err := b.Dial(t.Context(), b.target(8080, false)); !errors.Is(err, flysim.ErrGone) {
+	b.Platform.DestroyMachine(app, b.ID)
+	if _, err := b.Dial(t.Context(), b.Target(8080, false)); !errors.Is(err, flysim.ErrGone) {
 		t.Errorf("a destroyed Machine: %v", err)
 	}
 	if err := b.Close(); err != nil {

@@ -26,7 +26,7 @@ type door struct {
 // clientKey is the context key of the client's connection.
 type clientKey struct{}
 
-// withClient is the server's ConnContext.
+// withClient implements [http.Server.ConnContext].
 func withClient(ctx context.Context, conn net.Conn) context.Context {
 	if secure, ok := conn.(*tls.Conn); ok {
 		conn = secure.NetConn()

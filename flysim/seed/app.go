@@ -181,7 +181,7 @@ func (d *App) complete(dir string) error {
 	if d.StartDelay != "" {
 		delay, err := time.ParseDuration(d.StartDelay)
 		if err != nil || delay <= 0 || delay > time.Hour {
-			return fmt.Errorf("start_delay %.40q: want a duration such as 1.5s, at most 1h", d.StartDelay)
+			return fmt.Errorf("start_delay %.40q: must be a duration such as 1.5s, at most 1h", d.StartDelay)
 		}
 		d.delay = delay
 	}

@@ -45,7 +45,7 @@ func (v View) Lines(ctx context.Context, w io.Writer) {
 	}
 }
 
-// eventLine is one change, such as
+// eventLine returns one change, such as
 //
 //	12:00:01 shop-api 148e21ea7d9d89 iad stopped -> starting (request)
 func eventLine(e watch.Event) string {

@@ -150,7 +150,7 @@ func (m table) act(done string, do func(app, id string) error) table {
 	return m.refresh()
 }
 
-// speeds are the steps of + and -.
+// speeds returns the steps of + and -.
 func speeds() []float64 { return []float64{0, 1, 2, 5, 10, 30, 60, 300, 600, 3600} }
 
 // nextSpeed returns the next lower or higher of the speeds.

@@ -231,7 +231,7 @@ func outlineJSON(data []byte, note func(key, value string)) {
 	}
 }
 
-// jsonString is the string that begins at a quote, and where it ends: at the
+// jsonString returns the string that begins at a quote, and where it ends: at the
 // next quote, or at the end of its line.
 func jsonString(data []byte, start int) (text string, end int) {
 	for i := start + 1; i < len(data); i++ {

@@ -152,7 +152,7 @@ func jsonName(field reflect.StructField) string {
 	return name
 }
 
-// encodeChanged is value's result for a collection.
+// encodeChanged returns value's result for a collection.
 func encodeChanged(now json.RawMessage, to any, changed bool) (json.RawMessage, bool) {
 	if !changed {
 		return now, false

@@ -16,7 +16,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// Clock tells and waits for time.
+// Clock returns the time and waits for it.
 type Clock interface {
 	Now() time.Time
 	After(time.Duration) <-chan time.Time

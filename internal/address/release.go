@@ -155,10 +155,10 @@ func nothingToRelease(s rules.Snapshot, in ReleaseInput) (sentence string, unkno
 	case len(in.IPs) == 0:
 		return fmt.Sprintf("%s has no public address. Nothing was changed.", in.App), nil
 	}
-	return fmt.Sprintf("%s has none of these public addresses (any more). Nothing was changed.", in.App), nil
+	return fmt.Sprintf("%s no longer has any of these public addresses. Nothing was changed.", in.App), nil
 }
 
-// releaseStep is the step that releases an address.
+// releaseStep returns the step that releases an address.
 func releaseStep(addr fly.Address) plan.Step {
 	return plan.Step{
 		Verb: gate.ReleaseAddress, Target: addr.IP.String(),

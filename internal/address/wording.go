@@ -22,7 +22,7 @@ func (AllocateWording) Effect(p plan.Plan, d plan.Detail) []string {
 	return append([]string{p.ImpactSentence()}, p.HazardSentences(d)...)
 }
 
-// NotDone is about public addresses.
+// NotDone says that the public addresses stay.
 func (AllocateWording) NotDone(plan.Plan, plan.Detail) []string {
 	return []string{"no public address is allocated or released"}
 }
@@ -63,7 +63,7 @@ func (ReleaseWording) Effect(p plan.Plan, d plan.Detail) []string {
 	return out
 }
 
-// NotDone is about everything that has to do with the addresses and stays.
+// NotDone lists what belongs to the released addresses and is not removed with them.
 func (ReleaseWording) NotDone(plan.Plan, plan.Detail) []string {
 	return []string{"certificates, DNS records, egress and Flycast addresses are left alone"}
 }

@@ -697,7 +697,7 @@ func (d *driver) reject() {
 	d.approvals = slices.DeleteFunc(d.approvals, func(a approval) bool { return a.in == in && a.nonce == request.Nonce })
 }
 
-// changePlatform is somebody else at work on the apps.
+// changePlatform changes the apps as another user of the platform would.
 func (d *driver) changePlatform() {
 	app, _ := pick(d.rng, appNames())
 	var public, guests []flysim.Address

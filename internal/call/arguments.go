@@ -14,7 +14,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// hostArguments are names that some hosts add to the arguments of every call:
+// hostArguments returns names that some hosts add to the arguments of every call:
 // n8n sends all four. They are ignored unless the tool declares them.
 func hostArguments() []string {
 	return []string{"toolCallId", "sessionId", "action", "chatInput"}

@@ -47,7 +47,7 @@ func (e *Exchange) Sent(at time.Time) {
 	}
 }
 
-// Arrived is when the call's bytes were read; zero if the transport does not say.
+// Arrived returns when the call's bytes were read; zero if the transport does not say.
 func Arrived(ctx context.Context) time.Time {
 	if e, ok := ctx.Value(exchangeKey{}).(*Exchange); ok {
 		return e.arrived
@@ -75,7 +75,7 @@ type Posting struct {
 
 type postingKey struct{}
 
-// PostingFrom is the question that a transport is to send; nil if nobody wants to
+// PostingFrom returns the question that a transport is to send; nil if nobody wants to
 // know its times.
 func PostingFrom(ctx context.Context) *Posting {
 	p, _ := ctx.Value(postingKey{}).(*Posting)

@@ -212,7 +212,7 @@ func TestLateAnswer(t *testing.T) {
 			wantLate: "decline",
 		},
 		{
-			name:    "nobody listens any more",
+			name:    "the client has left",
 			end:     func(clock timers, _ context.CancelFunc) { clock[within] <- time.Time{} },
 			then:    func(clock timers, s *askedSession) { clock[lateWait] <- time.Time{} },
 			wantErr: ErrNoAnswer,
@@ -251,7 +251,7 @@ func TestLateAnswer(t *testing.T) {
 				}
 				return
 			}
-			if tt.name == "nobody listens any more" {
+			if tt.name == "the client has left" {
 				<-session.ended // the question was given up
 			}
 			select {

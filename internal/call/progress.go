@@ -30,7 +30,7 @@ type Progress struct {
 	done  bool
 }
 
-// NewProgress is the progress of one call.
+// NewProgress returns the progress of one call.
 func NewProgress(ctx context.Context, request mcp.CallToolRequest) *Progress {
 	p := &Progress{ctx: ctx, server: mcpserver.ServerFromContext(ctx)}
 	if request.Params.Meta != nil {

@@ -109,7 +109,7 @@ func TestHeartbeat(t *testing.T) {
 			t.Errorf("message %d: got %q, want %q", i, n["message"], want[i])
 		}
 		if _, ok := n["total"]; ok {
-			t.Errorf("a total that nobody knows: %v", n)
+			t.Errorf("an unknown total: %v", n)
 		}
 	}
 	if len(got) != len(want) {

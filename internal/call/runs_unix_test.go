@@ -14,8 +14,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// Two servers with the same state folder: what one is at work on, the other
-// leaves alone.
+// TestOneRunAmongProcesses has two servers with the same state folder: one does not
+// change an app while the other has it.
 func TestOneRunAmongProcesses(t *testing.T) {
 	clock, state := calltest.NewClock(), t.TempDir()
 	one, two := calltest.NewServer(t, clock, state, calltest.DeployByItself), calltest.NewServer(t, clock,

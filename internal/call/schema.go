@@ -74,7 +74,7 @@ func (s schemas) read(which string) json.RawMessage {
 	return body
 }
 
-// SchemaFile is the path of a tool's input or output schema in [Deps.Schemas].
+// SchemaFile returns the path of a tool's input or output schema in [Deps.Schemas].
 func SchemaFile(tool, which string) string { return "schemas/" + tool + "." + which + ".json" }
 
 func InputSchema[T any](refine Refine) *jsonschema.Schema {
@@ -130,7 +130,7 @@ func openObjects(s *jsonschema.Schema) {
 	}
 }
 
-// compact is an output schema as tools/list carries it: without prose, which
+// Compact returns an output schema as tools/list carries it: without prose, which
 // docs/tools.md has, and without the properties of the arguments of a next call,
 // which the called tool's own schema has. Every client pays for each word of it
 // in every conversation.

@@ -48,7 +48,7 @@ type Spec struct {
 	Follow      string // the tool that shows the progress of its runs; empty for most
 }
 
-// annotations are MCP's four hints. All tools talk to Fly or to a person's files
+// annotations returns MCP's four hints. All tools talk to Fly or to a person's files
 // (openWorld), and all of them look first and do only what is missing (idempotent).
 func (s Spec) annotations() mcp.ToolAnnotation {
 	readOnly, yes := s.Effect.ReadOnly(), true

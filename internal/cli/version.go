@@ -56,7 +56,7 @@ func thisBuild() build {
 	return b
 }
 
-// Version is the module's version as the Go tool stamped it, (devel) in a checkout.
+// Version returns the module's version as the Go tool stamped it, (devel) in a checkout.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {

@@ -32,7 +32,7 @@ func (t *Table) Limit(width int, headers ...string) {
 // Append adds a row.
 func (t *Table) Append(cells ...any) { t.writer.AppendRow(cells) }
 
-// Len is the number of rows.
+// Len returns the number of rows.
 func (t *Table) Len() int { return t.writer.Length() }
 
 // String renders the table, without a line end after the last row.

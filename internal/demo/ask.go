@@ -77,7 +77,7 @@ func (p *person) Elicit(ctx context.Context, request mcp.ElicitationRequest) (*m
 	return form.result(answer), nil
 }
 
-// result is the answer in the question's form. An empty answer and a no decline.
+// result returns the answer in the question's form. An empty answer and a no decline.
 func (f questionForm) result(answer string) *mcp.ElicitationResult {
 	response := mcp.ElicitationResponse{Action: mcp.ElicitationResponseActionDecline}
 	switch word := strings.ToLower(answer); {
@@ -90,7 +90,7 @@ func (f questionForm) result(answer string) *mcp.ElicitationResult {
 	return &mcp.ElicitationResult{ElicitationResponse: response}
 }
 
-// answerAsDemo is the demo's own answer.
+// answerAsDemo returns the demo's own answer.
 func (p *person) answerAsDemo(form questionForm) string {
 	answer, display := p.app, p.app
 	if form.isBox {

@@ -104,7 +104,7 @@ type callArguments struct {
 	Draft string `json:"draft,omitempty"`
 }
 
-// String is the arguments as they are sent.
+// String returns the arguments as they are sent.
 func (a callArguments) String() string {
 	body, err := json.Marshal(a)
 	if err != nil {

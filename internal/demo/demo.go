@@ -101,7 +101,7 @@ func (d *Demo) isInteractive() bool {
 	return isIn && isOut
 }
 
-// publicAddresses are the addresses on which the internet reaches an app, read
+// publicAddresses returns the addresses on which the internet reaches an app, read
 // from the platform itself, not through the server.
 func publicAddresses(platform *flysim.Platform, app string) []string {
 	var list []string

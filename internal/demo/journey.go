@@ -141,7 +141,7 @@ func merge(list, more []string) []string {
 	return list
 }
 
-// show is the demo from the first request to the verdict.
+// show runs the demo from the first request to the verdict.
 func (j *journey) show(ctx context.Context, p *proof) error {
 	if err := p.before(ctx); err != nil {
 		return err

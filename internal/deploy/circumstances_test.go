@@ -98,8 +98,8 @@ func TestDeployAddressless(t *testing.T) {
 	})
 }
 
-// TestDeployFaceless: while a Machine does not tell its group, no group gets what
-// may be its second Machine.
+// TestDeployFaceless checks that no Machine is created for a group while the group of an
+// existing Machine is unknown: it might be the second one.
 func TestDeployFaceless(t *testing.T) {
 	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t

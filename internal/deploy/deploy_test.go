@@ -98,7 +98,8 @@ func TestDeployAddressCameMeanwhile(t *testing.T) {
 	})
 }
 
-// TestDeployAddressWentMeanwhile: and so is that nobody reaches it any more.
+// TestDeployAddressWentMeanwhile checks that a result says if the last address was
+// removed while the deploy ran.
 func TestDeployAddressWentMeanwhile(t *testing.T) {
 	withApp(t, "inner-circle", flysim.Options{}, func(b *deployedApp) {
 		t := b.t

@@ -9,8 +9,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// TestDeployWidth: how many Machines may be down at one time is in the question,
-// whoever says it, and where none is left at work that is an outage.
+// TestDeployWidth checks that the question says how many Machines may be down at one
+// time, whether the file or the call sets it, and that it is an outage if none is left.
 func TestDeployWidth(t *testing.T) {
 	inFile := func(lines string) func(string) string {
 		return func(file string) string { return file + "\n[deploy]\n" + lines + "\n" }

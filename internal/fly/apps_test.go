@@ -46,7 +46,7 @@ func TestOperationsThatNameNoApp(t *testing.T) {
 	checkCalls(t, p)
 }
 
-// Whoever may not name an app is not told to get a token for it.
+// A caller who may not name an app is not told to get a token for it.
 func TestForeignAppWithoutToken(t *testing.T) {
 	p := flysim.New(flysim.Options{})
 	client, _ := testClient(t, "http://127.0.0.1:9", func(o *Options) {

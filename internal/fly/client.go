@@ -129,13 +129,13 @@ func (c *Client) String() string { return "fly client" }
 // GoString is String.
 func (c *Client) GoString() string { return c.String() }
 
-// reading is an operation that changes nothing.
+// reading returns an operation that changes nothing.
 func (c *Client) reading(action string, p pace) *operation {
 	parts := c.token.parts()
 	return &operation{action: action, pace: p, timeout: c.timeout, secrets: parts, tokens: len(parts)}
 }
 
-// writing is an operation that is sent once.
+// writing returns an operation that is sent once.
 func (c *Client) writing(action string) *operation {
 	op := c.reading(action, calm())
 	op.write = true

@@ -18,7 +18,7 @@ import (
 // A path prefix is kept. The zero value stands for Fly.io itself.
 type Endpoints struct{ API, Flaps, UIEX string }
 
-// Production is Fly.io.
+// Production returns Fly.io.
 func Production() Endpoints {
 	return Endpoints{API: "https://api.fly.io", Flaps: "https://api.machines.dev", UIEX: "https://api.fly.io"}
 }
@@ -175,7 +175,7 @@ func parseToken(variable, value string) Token {
 // Empty reports whether there is no token.
 func (t Token) Empty() bool { return t.reveal() == "" }
 
-// Missing is why there is no token; empty if none is set.
+// Missing returns why there is no token; empty if none is set.
 func (t Token) Missing() string { return t.missing }
 
 func (t Token) reveal() string {
@@ -185,7 +185,7 @@ func (t Token) reveal() string {
 	return *t.value
 }
 
-// parts are the single tokens, without an authorization scheme.
+// parts returns the single tokens, without an authorization scheme.
 func (t Token) parts() []string {
 	list := t.reveal()
 	scheme, rest, ok := strings.Cut(list, " ")
@@ -219,7 +219,7 @@ func (t Token) Sandbox() bool {
 	return sandboxed && !real
 }
 
-// String is a mask.
+// String returns a mask.
 func (Token) String() string { return outside.Hidden }
 
 // GoString is a mask.
@@ -228,5 +228,5 @@ func (Token) GoString() string { return outside.Hidden }
 // MarshalJSON gives a mask.
 func (Token) MarshalJSON() ([]byte, error) { return json.Marshal(outside.Hidden) }
 
-// LogValue is a mask.
+// LogValue returns a mask.
 func (Token) LogValue() slog.Value { return slog.StringValue(outside.Hidden) }

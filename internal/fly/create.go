@@ -22,7 +22,7 @@ type NewMachine struct {
 	LeaseTTL                time.Duration // take its lease for this long; 0: take none
 }
 
-// Target is how a grant names the Machine: its region with a hash of its
+// Target returns how a grant names the Machine: its region with a hash of its
 // configuration. The metadata that [UpdateTarget] leaves out does not count, and
 // neither do the ids of volumes: a volume that the same plan creates has no id yet,
 // and Fly mounts no volume that another Machine uses. Of the Machines that this one
@@ -41,7 +41,7 @@ func (m NewMachine) Target() string {
 	return m.Region + "@" + targetHash(withoutStandbyIDs(config))
 }
 
-// withoutStandbyIDs is a configuration with the number of the Machines that it is a
+// withoutStandbyIDs returns a configuration with the number of the Machines that it is a
 // standby for in place of their ids.
 func withoutStandbyIDs(config machine.Config) machine.Config {
 	var list []string

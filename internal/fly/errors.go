@@ -24,7 +24,7 @@ func (e *Ambiguous) answer() string {
 	return "the answer to a write was lost"
 }
 
-// Settled is the same failure without the doubt, for callers that have read the outcome
+// Settled returns the same failure without the doubt, for callers that have read the outcome
 // of the write and report it. Its code is platform_error, too.
 func (e *Ambiguous) Settled() error {
 	return &plan.Problem{Code: gate.PlatformError, Message: e.answer(), Err: e}

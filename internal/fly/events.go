@@ -46,7 +46,7 @@ type wireExit struct {
 	Restarting    bool `json:"restarting"`
 }
 
-// history is the events, the newest first. Fly sends them in this order; events of the
+// history returns the events, the newest first. Fly sends them in this order; events of the
 // same time keep it.
 func history(wire []wireEvent) []Event {
 	wire = slices.Clone(wire)
@@ -80,7 +80,7 @@ func (w wireEvent) exit() *Exit {
 	}
 }
 
-// lastExit is the newest exit, unless the Machine has started since.
+// lastExit returns the newest exit, unless the Machine has started since.
 func lastExit(events []Event) *Exit {
 	for _, event := range events {
 		switch {
@@ -94,7 +94,7 @@ func lastExit(events []Event) *Exit {
 	return nil
 }
 
-// lastStart is the time of the newest start.
+// lastStart returns the time of the newest start.
 func lastStart(events []Event) time.Time {
 	for _, event := range events {
 		if event.Type == "start" {

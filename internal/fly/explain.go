@@ -51,7 +51,7 @@ func (op *operation) explain(err error) error {
 	return op.unreadable(err)
 }
 
-// unreadable is the error for an answer that arrived and cannot be read.
+// unreadable returns the error for an answer that arrived and cannot be read.
 func (op *operation) unreadable(cause error) error {
 	if op.write {
 		return &Ambiguous{Cause: cause}
@@ -240,7 +240,7 @@ func (op *operation) mask(text string) string {
 	return outside.MaskSecrets(text, op.secrets, op.tokens)
 }
 
-// quote is [quote] with the secrets of the operation masked.
+// quote returns [quote] with the secrets of the operation masked.
 func (op *operation) quote(text string) string { return quote(op.mask(text)) }
 
 // quote shows text from outside in quotation marks: one line, at most 120

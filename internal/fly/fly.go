@@ -74,7 +74,7 @@ type Address struct {
 	Org       string    // of Flycast: the slug of the organization it serves; empty if unknown
 }
 
-// NetworkID is the part of a private address that names its 6PN network: the
+// NetworkID returns the part of a private address that names its 6PN network: the
 // 32 bits after fdaa:, as eight hex digits. Empty for other addresses. Two
 // addresses with the same NetworkID are on the same network.
 func NetworkID(ip netip.Addr) string {

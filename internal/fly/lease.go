@@ -147,7 +147,7 @@ func decodeLease(body []byte) (wireLease, error) {
 	return *wire.Data, nil
 }
 
-// lease is a lease that Fly gave this client.
+// lease returns a lease that Fly gave this client.
 func (c *Client) lease(app, id, owner, nonce string) *Lease {
 	lease := &Lease{App: app, MachineID: id, Owner: plain(owner, maxOwner), nonce: nonce}
 	lease.refresh = func(ctx context.Context, ttl time.Duration) error {
@@ -173,5 +173,5 @@ func leasePath(app, id string, ttl time.Duration) string {
 	return machinePath(app, id) + "/lease?ttl=" + strconv.Itoa(leaseSeconds(ttl))
 }
 
-// leaseSeconds is a lease's length as Fly takes it.
+// leaseSeconds returns a lease's length as Fly takes it.
 func leaseSeconds(ttl time.Duration) int { return max(int(ttl.Seconds()), 1) }

@@ -75,7 +75,7 @@ func (c *Client) changeState(
 	return err
 }
 
-// MetadataTarget is how a grant names one entry of a Machine's metadata.
+// MetadataTarget returns how a grant names one entry of a Machine's metadata.
 func MetadataTarget(id, key, value string) string { return id + "/" + key + "=" + value }
 
 var metadataKey = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$`)

@@ -128,7 +128,7 @@ type wireImage struct {
 	Digest     string `json:"digest"`
 }
 
-// String is registry/repository:tag@digest, without the parts that are missing.
+// String returns registry/repository:tag@digest, without the parts that are missing.
 func (w wireImage) String() string {
 	if w.Repository == "" {
 		return ""

@@ -44,7 +44,7 @@ func Missing(err error) Thing {
 	return thing
 }
 
-// missingNames are Fly's words for a thing, in lower case and without spaces.
+// missingNames returns Fly's words for a thing, in lower case and without spaces.
 func missingNames() map[string]Thing {
 	return map[string]Thing{
 		"app": AnApp, "application": AnApp,
@@ -101,7 +101,7 @@ func missingThing(text string) Thing {
 // when a base URL names another server.
 var unknownRoute = regexp.MustCompile(`(?i)page not found|no such route|route not found|no route matches|not emulated`)
 
-// notFound is the error for an answer that something was not found: what Fly names, or
+// notFound returns the error for an answer that something was not found: what Fly names, or
 // else what the operation is about.
 func (op *operation) notFound(text string) *plan.Problem {
 	if unknownRoute.MatchString(text) {
@@ -116,7 +116,7 @@ func (op *operation) notFound(text string) *plan.Problem {
 	return e
 }
 
-// about is the kind of thing that the operation is about.
+// about returns the kind of thing that the operation is about.
 func (op *operation) about() Thing {
 	switch {
 	case op.thing != "":
@@ -145,7 +145,7 @@ func (op *operation) missing(thing Thing) string {
 	return fmt.Sprintf("%s that the request for %s names does not exist", thing.phrase(), op.subject())
 }
 
-// phrase is the thing with its article.
+// phrase returns the thing with its article.
 func (t Thing) phrase() string {
 	switch t {
 	case AnApp, AnOrganization, AnAddress, AnImage:

@@ -24,7 +24,7 @@ var (
 // slug of an organization.
 func ValidNetworkName(s string) bool { return networkWord.MatchString(s) }
 
-// validOrEmpty is a name from an answer, or empty if it is not valid.
+// validOrEmpty returns a name from an answer, or empty if it is not valid.
 func validOrEmpty(name string, pattern *regexp.Regexp) string {
 	if !pattern.MatchString(name) || strings.Contains(name, "..") {
 		return ""
@@ -35,7 +35,7 @@ func validOrEmpty(name string, pattern *regexp.Regexp) string {
 // errOtherApp means that an answer is about another app.
 var errOtherApp = errors.New("the answer is about another app than the one that was asked for")
 
-// app is the record of the app that was asked for.
+// app returns the record of the app that was asked for.
 func (w wireApp) app(asked string) (App, error) {
 	if w.Name != "" && w.Name != asked {
 		return App{}, errOtherApp
@@ -52,7 +52,7 @@ func (w wireApp) app(asked string) (App, error) {
 	}, nil
 }
 
-// checked is the organization without the names that are not valid.
+// checked returns the organization without the names that are not valid.
 func (o Organization) checked() Organization {
 	return Organization{
 		ID: validOrEmpty(o.ID, nodeID), Slug: validOrEmpty(o.Slug, slugWord),

@@ -7,7 +7,7 @@ import "cmp"
 // network called default (flyctl, agent/remote.go).
 const DefaultNetwork = "default"
 
-// networkName is the name of a network as either API sends it. Null is not the
+// networkName returns the name of a network as either API sends it. Null is not the
 // default network: the network is unknown, and its name empty.
 func networkName(wire *string) string {
 	if wire == nil {
@@ -24,7 +24,7 @@ type Network struct {
 	Name         string
 }
 
-// Target is how a grant names the network: organization slug, slash, name.
+// Target returns how a grant names the network: organization slug, slash, name.
 func (n Network) Target() string {
 	return n.Organization.Slug + "/" + cmp.Or(n.Name, DefaultNetwork)
 }
@@ -37,7 +37,7 @@ func (n Network) phrase() string {
 	return "network " + plain(n.Name, 63)
 }
 
-// graphQL is the name that GraphQL takes: empty for the default network.
+// graphQL returns the name that GraphQL takes: empty for the default network.
 func (n Network) graphQL() string {
 	if n.Name == DefaultNetwork {
 		return ""

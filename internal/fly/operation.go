@@ -8,7 +8,7 @@ import (
 )
 
 // operation is what the transport has to know about a request. Whether it is a
-// write is stated here; the HTTP method does not tell, since GraphQL reads are
+// write is stated here; the HTTP method does not show it, since GraphQL reads are
 // POSTs. An operation is for one call, and used by one goroutine at a time.
 type operation struct {
 	action  string // for the limiter, together with app and machine
@@ -40,13 +40,13 @@ const (
 	onMachine
 )
 
-// onApp is the operation on an app.
+// onApp returns the operation on an app.
 func (op *operation) onApp(app string) *operation {
 	op.scope, op.app = onApp, app
 	return op
 }
 
-// onMachine is the operation on a Machine.
+// onMachine returns the operation on a Machine.
 func (op *operation) onMachine(app, id string) *operation {
 	op.scope, op.app, op.machine = onMachine, app, id
 	return op

@@ -47,7 +47,7 @@ type NewRelease struct {
 	Strategy   string // rolling, immediate, canary, bluegreen
 }
 
-// Target is how a grant names the release: the strategy with a hash of image
+// Target returns how a grant names the release: the strategy with a hash of image
 // and definition. The definition is what `fly config save`, and a `fly deploy`
 // without a fly.toml, will use.
 func (r NewRelease) Target() string {
@@ -116,7 +116,7 @@ func currentRelease(app string) func([]byte) (Release, error) {
 	}
 }
 
-// noRelease is the error for an app that is there and has no release to give.
+// noRelease returns the error for an app that is there and has no release to give.
 func (op *operation) noRelease(message string) *plan.Problem {
 	return op.error(gate.NotFound, message, "", ARelease)
 }

@@ -170,7 +170,7 @@ func (s *Shared) leave(key readKey, a *sharedRead) {
 	}
 }
 
-// ownError is a copy of an error that goes to several callers.
+// ownError returns a copy of an error that goes to several callers.
 func ownError(err error) error {
 	var coded *plan.Problem
 	if errors.As(err, &coded) {
@@ -206,7 +206,7 @@ func noteAge(ctx context.Context, at time.Time) {
 	}
 }
 
-// Of is the age of the oldest read at a time; 0 if nothing was shared.
+// Of returns the age of the oldest read at a time; 0 if nothing was shared.
 func (a *Age) Of(now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -261,7 +261,7 @@ func (a Addresses) clone() Addresses {
 	return a
 }
 
-// clone is a copy that shares nothing that can be changed (a Config cannot).
+// clone returns a copy that shares nothing that can be changed (a Config cannot).
 func (m Machine) clone() Machine {
 	m.Checks = slices.Clone(m.Checks)
 	m.Events = slices.Clone(m.Events)

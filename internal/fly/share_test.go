@@ -20,7 +20,7 @@ import (
 func requests(p *flysim.Platform) int { return len(p.Calls()) }
 
 // Readers at the same time are one request, and for a second its answer serves
-// others; whoever plans reads on its own.
+// others; a caller that plans reads for itself.
 func TestShareReads(t *testing.T) {
 	p, client := sandboxClient(t, flysim.Options{})
 	look := client.Shared()

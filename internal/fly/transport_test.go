@@ -247,7 +247,7 @@ func TestWriteThatTimesOutIsAmbiguous(t *testing.T) {
 	}
 }
 
-// A transport that does not tell how far it got may have sent everything.
+// A transport that does not report how far it got may have sent everything.
 func TestWriteOverSilentTransportIsAmbiguous(t *testing.T) {
 	client, _ := testClient(t, "http://127.0.0.1:1", func(o *Options) { o.HTTP = &broken{err: errors.New("broken")} })
 	var ambiguous *Ambiguous

@@ -19,7 +19,7 @@ type Update struct {
 	PutBack         bool // it restores the earlier configuration after a failure
 }
 
-// Verb is the verb of the step that this update spends.
+// Verb returns the verb of the step that this update spends.
 func (u Update) Verb() gate.Verb {
 	if u.PutBack {
 		return gate.PutBackMachine
@@ -27,18 +27,18 @@ func (u Update) Verb() gate.Verb {
 	return gate.UpdateMachine
 }
 
-// Target is how a grant names the update: the id of the Machine with a hash of its
+// Target returns how a grant names the update: the id of the Machine with a hash of its
 // new configuration.
 func (u Update) Target() string { return UpdateTarget(u.ID, u.Config) }
 
-// UpdateTarget is [Update.Target] before there is an Update. Four entries of the
+// UpdateTarget returns [Update.Target] before there is an Update. Four entries of the
 // metadata do not count, as they change nothing in what a Machine does:
 // fly_release_id and fly_release_version, which are unknown until the release is
 // recorded; fly_flyctl_version, the client that deployed last; and
 // fly_bluegreen_deployment_tag, the time when a set of Machines was created.
 func UpdateTarget(id string, config machine.Config) string { return id + "@" + targetHash(config) }
 
-// targetHash is the first half of a configuration's hash, without the metadata that
+// targetHash returns the first half of a configuration's hash, without the metadata that
 // does not count.
 func targetHash(config machine.Config) string {
 	unlabelled, err := config.WithoutFields("metadata", machine.MetadataReleaseID, machine.MetadataReleaseVersion,

@@ -44,7 +44,7 @@ type NewVolume struct {
 	Image string
 }
 
-// Target is how a grant names the volume: everything that decides what it is and
+// Target returns how a grant names the volume: everything that decides what it is and
 // what it costs.
 func (v NewVolume) Target() string {
 	target := fmt.Sprintf("%s@%s:%dGB", v.Name, v.Region, v.SizeGB)
@@ -126,7 +126,7 @@ type wireVolume struct {
 	CreatedAt  string  `json:"created_at"`
 }
 
-// destroyStates are the states of volumes that are being destroyed (fly-go has the
+// destroyStates returns the states of volumes that are being destroyed (fly-go has the
 // same list).
 func destroyStates() []string {
 	return []string{

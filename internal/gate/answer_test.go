@@ -24,7 +24,7 @@ func TestArrivalDecides(t *testing.T) {
 			out := f.Decide(release(), received)
 			wants(t, out, NeedsTerminal, Unavailable)
 			if !out.TooFast {
-				t.Error("the outcome does not tell why")
+				t.Error("the outcome does not say why")
 			}
 			f.nothingBurnt()
 			if _, said, _ := f.lastDenial(release()); said {

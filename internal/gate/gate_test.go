@@ -303,7 +303,7 @@ func TestLateYesIsToldOnce(t *testing.T) {
 		t.Error("told to a call for another app")
 	}
 	if !f.decide(release(), nil).Late {
-		t.Error("the next answer does not tell")
+		t.Error("the next answer does not say so")
 	}
 	if f.decide(release(), nil).Late {
 		t.Error("told twice")

@@ -185,7 +185,7 @@ func TestPolicyDecides(t *testing.T) {
 			"", Approval{}},
 		{"a hazard more", auto + `accept = ["restart"]`, ModeAuto, with(deploy(), "restart", "brief_outage"), Ask,
 			"", Approval{}},
-		{"a hazard nobody knows", auto + `accept = ["restart"]`, ModeAuto, with(deploy(), "new_word"), Ask, "", Approval{}},
+		{"an unknown hazard", auto + `accept = ["restart"]`, ModeAuto, with(deploy(), "new_word"), Ask, "", Approval{}},
 		{"other tool", auto + "tools = [\"release_public_ips\"]\naccept = [\"restart\"]", ModeAuto, deploy(), Ask,
 			"", Approval{}},
 		{"other app", auto + "apps = [\"shop2\"]\naccept = [\"restart\"]", ModeAuto, deploy(), Ask, "", Approval{}},

@@ -163,7 +163,7 @@ func TestKeysAreReadWhenNeeded(t *testing.T) {
 	out := f.decide(release(), nil)
 	wants(t, out, NeedsTerminal, "")
 	if !out.NoKey {
-		t.Error("the outcome does not tell that there is no key")
+		t.Error("the outcome does not say that there is no key")
 	}
 	f.sign(out.Ticket, release().Digest)
 	wants(t, f.decide(release(), nil), Refuse, InvalidInput) // nobody's signature

@@ -131,7 +131,7 @@ type letter struct {
 	start, end int
 }
 
-// lettersOf are the letters and digits of a text, with escapes undone.
+// lettersOf returns the letters and digits of a text, with escapes undone.
 func lettersOf(text string) []letter {
 	letters := make([]letter, 0, len(text))
 	for i := 0; i < len(text); {
@@ -147,7 +147,7 @@ func lettersOf(text string) []letter {
 	return letters
 }
 
-// unescape is the character that a text begins with, plain or escaped: %2B, also when
+// unescape returns the character that a text begins with, plain or escaped: %2B, also when
 // escaped again (%252B); \u002b, \x2b and \n; &#43;, &#x2b; and &amp;.
 func unescape(text string) (c rune, size int) {
 	switch text[0] {

@@ -73,7 +73,7 @@ func losingService(f file, list []fly.Machine) []string {
 	return out
 }
 
-// otherProgram is the remark on Machines that would lose a service.
+// otherProgram returns the remark on Machines that would lose a service.
 func otherProgram(ids []string) Remark {
 	return Remark{
 		Code: "other_program",

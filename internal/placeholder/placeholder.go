@@ -49,7 +49,7 @@ func Trim(value string) string {
 	return strings.Trim(value, " \t\r\n\"'`\u201c\u201d\u2018\u2019\u00a0\ufeff")
 }
 
-// Bare is the value after Trim, without an authorization scheme.
+// Bare returns the value after Trim, without an authorization scheme.
 func Bare(value string) string {
 	value = Trim(value)
 	scheme, rest, _ := strings.Cut(value, " ")

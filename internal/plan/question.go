@@ -40,7 +40,7 @@ const (
 	changedCharacters = 60
 )
 
-// formDetails are tried one after the other, until a form can hold the question.
+// formDetails returns the details to try one after the other, until a form can hold the question.
 func formDetails() []Detail {
 	return []Detail{{Names: 6}, {Names: 6, cut: true}, {Names: 3, cut: true, counted: true}}
 }
@@ -253,7 +253,7 @@ func (p Plan) costs() []string {
 	return nil
 }
 
-// AddressMonthlyUSD is the list price of an address in US dollars a month (Fly's
+// AddressMonthlyUSD returns the list price of an address in US dollars a month (Fly's
 // pricing page, "Anycast IP addresses", read 2026-08): a dedicated IPv4 costs $2, the
 // rest is free. Egress addresses are priced by the pair and not counted here.
 func AddressMonthlyUSD(kind string) float64 {

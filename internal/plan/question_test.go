@@ -17,7 +17,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-var updateGolden = flag.Bool("update", false, "write the golden files anew")
+var updateGolden = flag.Bool("update", false, "rewrite the golden files")
 
 func TestQuestionGolden(t *testing.T) {
 	shared := releasePlan()
@@ -408,7 +408,7 @@ func TestMonthlyUSD(t *testing.T) {
 		t.Errorf("shared v4 and v6: got %v, want 0", got)
 	}
 	if text := manyAddresses(1).Question().Text(); !strings.Contains(text, "saves $2 a month") {
-		t.Errorf("the question does not tell:\n%s", text)
+		t.Errorf("the question does not say it:\n%s", text)
 	}
 }
 

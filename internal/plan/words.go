@@ -115,7 +115,7 @@ const (
 	BuildUnknown     Unknown = "build_unknown"
 )
 
-// Sentence is the unknown in questions and results; empty for an unknown word.
+// Sentence returns the unknown in questions and results; empty for an unknown word.
 func (u Unknown) Sentence() string {
 	switch u {
 	case CallersUnknown:
@@ -163,7 +163,7 @@ const (
 	ImpactUnknown          Impact = "unknown"
 )
 
-// Sentence is the impact in the question; empty for an unknown word.
+// Sentence returns the impact in the question; empty for an unknown word.
 func (i Impact) Sentence(app string) string {
 	switch i {
 	case ImpactNone:
@@ -192,7 +192,7 @@ const (
 	UndoNo     Undo = "no"
 )
 
-// Hazard is what an irreversible step does to somebody, which a plan with such a
+// Hazard returns what an irreversible step does to somebody, which a plan with such a
 // step has to name; empty for a step that can be undone, and for an address of
 // another kind, which is never released.
 func (s Step) Hazard() Hazard {

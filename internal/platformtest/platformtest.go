@@ -19,7 +19,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 )
 
-// Start is the time at which tests begin: the apps of the example organization are older.
+// Start returns the time at which tests begin: the apps of the example organization are older.
 func Start() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 
 // Platform is an emulated platform in memory.
@@ -124,7 +124,7 @@ func (p *Platform) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// MachineConfig is the Machine's configuration in the product's type.
+// MachineConfig returns the Machine's configuration in the product's type.
 func (p *Platform) MachineConfig(app, id string) machine.Config {
 	p.tb.Helper()
 	config, err := machine.ParseConfig([]byte(p.Platform.MachineConfig(app, id).String()))
@@ -134,7 +134,7 @@ func (p *Platform) MachineConfig(app, id string) machine.Config {
 	return config
 }
 
-// File is an app's fly.toml with one piece of it replaced.
+// File returns an app's fly.toml with one piece of it replaced.
 func (p *Platform) File(app, was, is string) string {
 	p.tb.Helper()
 	file, ok := p.FlyToml(app)
@@ -144,7 +144,7 @@ func (p *Platform) File(app, was, is string) string {
 	return strings.Replace(string(file), was, is, 1)
 }
 
-// FileWithoutChecks is an app's fly.toml without its health checks.
+// FileWithoutChecks returns an app's fly.toml without its health checks.
 func (p *Platform) FileWithoutChecks(app string) string {
 	p.tb.Helper()
 	text, _, ok := strings.Cut(p.File(app, "", ""), "[[http_service.checks]]")

@@ -52,7 +52,7 @@ func TestSweep(t *testing.T) {
 	}
 	r := open(t, dir)
 
-	// Somebody is at work in one of the folders.
+	// Another process uses one of the folders.
 	busy, err := os.Open(filepath.Join(dir, "apps/shop"))
 	if err != nil {
 		t.Fatal(err)

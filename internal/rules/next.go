@@ -73,7 +73,7 @@ func person(why string) plan.Next { return plan.Next{Who: "person", Why: why} }
 
 func command(line, why string) plan.Next { return plan.Next{Who: "person", Command: line, Why: why} }
 
-// unlisted is the command that makes a token which can read the Machines.
+// unlisted returns the command that makes a token which can read the Machines.
 func unlisted(app, whether string) plan.Next {
 	return command(fmt.Sprintf("fly tokens create deploy -a %s -x 24h", app),
 		"this token is not allowed to read the Machines: it is unknown whether "+whether)

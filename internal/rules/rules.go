@@ -71,7 +71,7 @@ const (
 // service.
 func (s Snapshot) Exposed() Answer { return s.Answers(s.Addresses.List) }
 
-// MayBeExposed is [Snapshot.Exposed] on the assumption that every public address
+// MayBeExposed returns [Snapshot.Exposed] on the assumption that every public address
 // carries every port. Plans that release addresses use it, to state a hazard too many
 // rather than one too few.
 func (s Snapshot) MayBeExposed() Answer {

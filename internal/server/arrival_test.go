@@ -71,7 +71,7 @@ func TestLinesArriveWhenTheyAreRead(t *testing.T) {
 	for _, want := range []struct{ text, at string }{{"one\n", "12:01:00"}, {"two\n", "12:01:00"},
 		{"three\n", "12:02:00"}} {
 		got := <-lines
-		clock.Advance(time.Second) // whoever takes the lines is slow; it is not counted
+		clock.Advance(time.Second) // the reader of the lines is slow; that time is not counted
 		clock.Advance(-time.Second)
 		if string(got.text) != want.text || got.arrived.Format(time.TimeOnly) != want.at {
 			t.Errorf("got %q at %v, want %q at %s", got.text, got.arrived, want.text, want.at)

@@ -42,7 +42,7 @@ func drip(w io.Writer, text string) {
 	}
 }
 
-// TestHTTPNobodyStays: whoever shows no token is gone soon, whatever he sends
+// TestHTTPNobodyStays: a client without a token is disconnected soon, whatever it sends
 // and whether or not he reads.
 func TestHTTPNobodyStays(t *testing.T) {
 	const (

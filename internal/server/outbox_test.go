@@ -113,7 +113,7 @@ func TestStdioClientGone(t *testing.T) {
 	}
 }
 
-// TestStdioUnread: whoever sends many requests and reads nothing is still heard
+// TestStdioUnread: a client that sends many requests and reads nothing is still read
 // when it ends.
 func TestStdioUnread(t *testing.T) {
 	f := newTestServer()

@@ -292,7 +292,7 @@ func (p *peer) ask(ctx context.Context, request mcp.ElicitationRequest) (*mcp.El
 	}
 }
 
-// elicitation is a question as a message.
+// elicitation returns a question as a message.
 func elicitation(id int64, request mcp.ElicitationRequest) mcp.JSONRPCRequest {
 	return mcp.JSONRPCRequest{
 		JSONRPC: mcp.JSONRPC_VERSION,

@@ -15,7 +15,7 @@ import (
 
 // questionQueue asks the questions of calls over streamable HTTP, in the handshake
 // revisions: a question goes to the response of its call's POST, and the answer comes
-// as another POST. mcp-go could do that, but does not tell when a question was written
+// as another POST. mcp-go could do that, but does not report when a question was written
 // and when the answer's bytes were read.
 type questionQueue struct {
 	mu   sync.Mutex

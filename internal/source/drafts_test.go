@@ -7,7 +7,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 )
 
-// A draft shares no memory with whoever put it or got it.
+// A draft shares no memory with the callers that put or got it.
 func TestDraftsAreCopies(t *testing.T) {
 	drafts := NewDrafts(&flytest.Clock{})
 	base, data := []byte("before"), []byte("after")

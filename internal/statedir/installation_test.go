@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A state folder has one name, whoever uses it first, and another platform or
+// A state folder has one name, whichever process uses it first, and another platform or
 // folder makes another installation.
 func TestInstallation(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "state")

@@ -2,7 +2,7 @@ package layout
 
 import "bytes"
 
-// Blanks is the offset of the first byte from offset on that is not a blank.
+// Blanks returns the offset of the first byte from offset on that is not a blank.
 func (l *Layout) Blanks(offset int) int {
 	for offset < len(l.Source) && (l.Source[offset] == ' ' || l.Source[offset] == '\t') {
 		offset++
@@ -10,7 +10,7 @@ func (l *Layout) Blanks(offset int) int {
 	return offset
 }
 
-// filler is the offset of the first byte from offset on that is part of a value, after
+// filler returns the offset of the first byte from offset on that is part of a value, after
 // the blanks, line ends, commas and comments between items of arrays and inline tables.
 func (l *Layout) filler(offset int) int {
 	for offset < len(l.Source) {
@@ -50,7 +50,7 @@ func (l *Layout) LineStart(offset int) (start int, first bool) {
 	return offset, offset == 0 || l.Source[offset-1] == '\n'
 }
 
-// Indent is the blanks before offset, if nothing else of its line is before it.
+// Indent returns the blanks before offset, if nothing else of its line is before it.
 func (l *Layout) Indent(offset int) string {
 	start, first := l.LineStart(offset)
 	if !first {
@@ -59,13 +59,13 @@ func (l *Layout) Indent(offset int) string {
 	return string(l.Source[start:offset])
 }
 
-// LineIndent is the blanks that the line around offset begins with.
+// LineIndent returns the blanks that the line around offset begins with.
 func (l *Layout) LineIndent(offset int) string {
 	start := bytes.LastIndexByte(l.Source[:offset], '\n') + 1
 	return string(l.Source[start:l.Blanks(start)])
 }
 
-// EolAt is the line ending of the line that ends before next.
+// EolAt returns the line ending of the line that ends before next.
 func (l *Layout) EolAt(next int) string {
 	switch {
 	case next == 0 || l.Source[next-1] != '\n':
@@ -76,7 +76,7 @@ func (l *Layout) EolAt(next int) string {
 	return "\n"
 }
 
-// Above is the start of the comments right above the line that starts at start.
+// Above returns the start of the comments right above the line that starts at start.
 func (l *Layout) Above(start int) int {
 	for start > 0 {
 		previous := bytes.LastIndexByte(l.Source[:start-1], '\n') + 1
@@ -88,7 +88,7 @@ func (l *Layout) Above(start int) int {
 	return start
 }
 
-// Below is the end of the comments that begin with the line at next, without a gap. It is
+// Below returns the end of the comments that begin with the line at next, without a gap. It is
 // next if they are right above a header, as they belong to that.
 func (l *Layout) Below(next int) int {
 	end := next
@@ -118,7 +118,7 @@ func (l *Layout) GapBefore(start int) bool {
 	return l.Blanks(previous) >= end
 }
 
-// LineBreakBefore is the offset of the line ending before the line at start.
+// LineBreakBefore returns the offset of the line ending before the line at start.
 func (l *Layout) LineBreakBefore(start int) int {
 	if start > 0 && l.Source[start-1] == '\n' {
 		start--

@@ -56,7 +56,7 @@ func (p Place) replaceable(value *yaml.Node) Place {
 	return p
 }
 
-// span is the extent of a node. The library has its start only. The end is known for
+// span returns the extent of a node. The library has its start only. The end is known for
 // quoted scalars and for plain ones on one line, without an anchor or tag; otherwise the
 // span is empty.
 func (l *yamlLocator) span(node *yaml.Node) Span {

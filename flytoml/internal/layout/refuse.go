@@ -31,7 +31,7 @@ func (l *Layout) refuseSpan(at Span, reason string) error {
 	return e
 }
 
-// wordLen is the length of the key or plain value that a text begins with, including
+// wordLen returns the length of the key or plain value that a text begins with, including
 // its quotes, and 1 for the bracket of a table or list.
 func wordLen(text []byte) int {
 	n := letters(text)

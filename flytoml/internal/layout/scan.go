@@ -226,7 +226,7 @@ func (n *Node) indexKey(name string) string {
 	return FoldKey(name)
 }
 
-// majority is the quote that most strings have, 0 if most have none. The parameters
+// majority returns the quote that most strings have, 0 if most have none. The parameters
 // count the strings; plain is -1 if strings need quotes.
 func majority(plain, single, double int) byte {
 	switch {

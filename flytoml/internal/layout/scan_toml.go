@@ -48,7 +48,7 @@ func (l *Layout) scanTOML() error {
 	return nil
 }
 
-// rawSpan is the extent that go-toml has of a key, a scalar or an expression.
+// rawSpan returns the extent that go-toml has of a key, a scalar or an expression.
 func rawSpan(n *unstable.Node) Span {
 	return Span{int(n.Raw.Offset), int(n.Raw.Offset + n.Raw.Length)}
 }

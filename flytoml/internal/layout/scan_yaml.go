@@ -112,7 +112,7 @@ func (s *yamlScanner) survey(y *yaml.Node, key bool) {
 	}
 }
 
-// start is where a node begins, after its anchor and tag.
+// start returns where a node begins, after its anchor and tag.
 func (s *yamlScanner) start(y *yaml.Node) int {
 	offset := s.places.Offset(y.Line, y.Column)
 	if y.Anchor == "" && y.Style&yaml.TaggedStyle == 0 {
@@ -344,7 +344,7 @@ func (s *yamlScanner) sequence(n *Node, y *yaml.Node, start, column int) (int, e
 	return end, nil
 }
 
-// closing is the offset after the bracket that closes a flow collection whose last item
+// closing returns the offset after the bracket that closes a flow collection whose last item
 // ends at offset.
 func (s *yamlScanner) closing(offset int, bracket byte) (int, error) {
 	end := s.filler(offset)

@@ -6,7 +6,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// scalarEnd is the end of a scalar that begins at start. column is that of the block
+// scalarEnd returns the end of a scalar that begins at start. column is that of the block
 // around it.
 func (s *yamlScanner) scalarEnd(y *yaml.Node, start, column int) (int, error) {
 	end := -1
@@ -26,7 +26,7 @@ func (s *yamlScanner) scalarEnd(y *yaml.Node, start, column int) (int, error) {
 	return end, nil
 }
 
-// yamlQuotedEnd is the offset after a string that begins with a quote at start, -1 if
+// yamlQuotedEnd returns the offset after a string that begins with a quote at start, -1 if
 // there is none.
 func yamlQuotedEnd(data []byte, start int, quote byte) int {
 	if start == len(data) || data[start] != quote {
@@ -46,7 +46,7 @@ func yamlQuotedEnd(data []byte, start int, quote byte) int {
 	return -1
 }
 
-// plain is the offset after a plain scalar, whose lines are folded in its value; -1 if
+// plain returns the offset after a plain scalar, whose lines are folded in its value; -1 if
 // the file has another text there.
 func (s *yamlScanner) plain(start int, value string) int {
 	isSpace := func(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }
@@ -72,7 +72,7 @@ func (s *yamlScanner) plain(start int, value string) int {
 	return i
 }
 
-// blockScalar is the end of the last line of a text after | or >. The text is all that is
+// blockScalar returns the end of the last line of a text after | or >. The text is all that is
 // indented deeper than the block around it, and with a + also the empty lines after it.
 func (s *yamlScanner) blockScalar(start, column int) (int, error) {
 	end, next := s.Line(start)

@@ -192,7 +192,7 @@ func TestPutBackFails(t *testing.T) {
 	}
 }
 
-// TestPutBackUnseen: the platform answers no reading any more. What is known of
+// TestPutBackUnseen: the platform stops answering reads. What is known of
 // the update is enough to put back.
 func TestPutBackUnseen(t *testing.T) {
 	platformtest.InBubble(t, func(t *testing.T) {

@@ -127,7 +127,7 @@ func TestPutBackOthers(t *testing.T) {
 	})
 }
 
-// TestInvented: fields that nobody knows, at every level, survive an update and
+// TestInvented: unknown fields, at every level, survive an update and
 // a put back.
 func TestInvented(t *testing.T) {
 	config, err := machine.ParseConfig([]byte(`{
@@ -337,7 +337,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestUnclear: where nobody knows what a Machine has, and nothing is put back, no
+// TestUnclear: where it is unknown what a Machine has, and nothing is put back, no
 // more is said than that.
 func TestUnclear(t *testing.T) {
 	for _, on := range []OnFailure{Stop, Continue} {

@@ -16,7 +16,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 )
 
-// deployedApp is an engine at work on an emulated platform, in memory and in a
+// deployedApp is an engine on an emulated platform, in memory and in a
 // testing/synctest bubble: all share its time, which passes when all wait.
 type deployedApp struct {
 	*platformtest.Platform

@@ -213,7 +213,7 @@ func TestGreensAreToldApart(t *testing.T) {
 }
 
 // TestBlueGreenWithNewGroup: a Machine of a new group goes with the rest: away
-// again while everything can be undone, and not any more after that.
+// again while everything can be undone, and not after that.
 func TestBlueGreenWithNewGroup(t *testing.T) {
 	for after, want := range map[int]State{0: Removed, 1: Healthy} {
 		bubble(t, fmt.Sprint(after), func(t *testing.T) {

@@ -119,7 +119,7 @@ func (w *platform) trial(troubles ...*faults) (first *attempt, problems []string
 		_, ended = w.begin(w.process(w.seed + 3_000_000))
 		second = <-ended
 	}
-	if w.late(second) { // the plan was made from a list that was late: nothing was done, and it is made anew
+	if w.late(second) { // the plan was made from a list that was late: nothing was done, and it is made again
 		problems = append(problems, w.check(second)...)
 		_, ended = w.begin(w.process(w.seed + 2_000_000))
 		second = <-ended

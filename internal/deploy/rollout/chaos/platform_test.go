@@ -143,7 +143,7 @@ var errDead = errors.New("this process is dead")
 type network struct {
 	next http.RoundTripper
 	seed uint64
-	dead atomic.Bool // the process was killed: nothing is sent or answered any more
+	dead atomic.Bool // the process was killed: nothing is sent or answered after that
 	sent atomic.Int64
 
 	mu   sync.Mutex

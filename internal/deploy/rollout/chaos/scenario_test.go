@@ -144,7 +144,7 @@ func randomScenario(r *rand.Rand) scenario {
 		s.strategy = []rollout.Strategy{rollout.Canary, rollout.BlueGreen}[r.IntN(2)]
 	}
 	if s.strategy == rollout.BlueGreen {
-		s.groups[0].checks, s.spoil = true, flysim.FailNone // old Machines are not started anew
+		s.groups[0].checks, s.spoil = true, flysim.FailNone // old Machines are not restarted
 	}
 	if s.extras() && r.IntN(4) == 0 {
 		s.spoilNew = []flysim.Failure{flysim.FailExit, flysim.FailLaunch, flysim.FailChecks, flysim.FailCrash,

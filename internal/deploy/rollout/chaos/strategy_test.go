@@ -149,7 +149,7 @@ func (w *platform) halfExchanged() map[string]bool {
 	return groups
 }
 
-// marked reports whether a Machine may be destroyed by whoever finds it.
+// marked reports whether a Machine may be destroyed by any later deploy.
 func marked(config machine.Config) bool {
 	return config.Label(machine.MetadataBlueGreenTag) == machine.SafeToDestroy
 }
@@ -180,7 +180,7 @@ func (w *platform) intactExtras() (problems []string) {
 	if w.scenario.strategy == rollout.BlueGreen {
 		for _, first := range w.first {
 			if !w.served(first) {
-				wrong(first.ID, "does not serve any more, and neither does one in its place")
+				wrong(first.ID, "no longer serves, and neither does one in its place")
 			}
 		}
 	}
@@ -327,8 +327,8 @@ func goodEnd(out rollout.Outcome, asleep bool) bool {
 	return out.State == rollout.Healthy || asleep && out.State == rollout.Unproven
 }
 
-// hanging reports whether an old Machine could not be destroyed when there was no
-// way back any more: the release is complete, as with fly deploy, and the report
+// hanging reports whether an old Machine could not be destroyed after the
+// point of no return: the release is complete, as with fly deploy, and the report
 // names the Machine.
 func (a *attempt) hanging(out rollout.Outcome) bool {
 	return a.work.Strategy == rollout.BlueGreen && out.State == rollout.Broken && out.Err != nil &&
@@ -337,7 +337,7 @@ func (a *attempt) hanging(out rollout.Outcome) bool {
 			func(m rollout.Outcome) bool { return m.State == rollout.Replaced }))
 }
 
-// unreported are the Machines that a run has made and does not tell of.
+// unreported returns the Machines that a run created and does not report.
 func (w *platform) unreported(a *attempt) (problems []string) {
 	for _, id := range w.extras() {
 		told := slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool { return out.ID == id })
