@@ -144,9 +144,9 @@ func TestAllocateChecksForeignOrganization(t *testing.T) {
 			w.OnRequest, w.OnAnswer = tt.request, tt.answer
 			var out address.AllocateResult
 			w.call("allocate_flycast", map[string]any{"app": "shop-api", "org": "partner"}, &out)
-			if said := out.Summary + strings.Join(out.Unknown, "\n"); out.Status != tt.status ||
-				!strings.Contains(said, tt.say) {
-				t.Errorf("got %s: %s, want %s, %q", out.Status, said, tt.status, tt.say)
+			if text := out.Summary + strings.Join(out.Unknown, "\n"); out.Status != tt.status ||
+				!strings.Contains(text, tt.say) {
+				t.Errorf("got %s: %s, want %s, %q", out.Status, text, tt.status, tt.say)
 			}
 			if out.Status == plan.Failed && (out.Code != gate.VerifyFailed || len(out.Undo) == 0 ||
 				out.Next[0].Who != "person") {

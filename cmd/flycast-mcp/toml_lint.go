@@ -158,7 +158,7 @@ func (l *lintRun) fixFile(file tomlArgument, parsed *flytoml.File, findings []li
 	}
 	if err != nil {
 		l.errors++
-		err = file.named(err)
+		err = file.withName(err)
 		if l.json {
 			return l.printJSON(editFailure{file.title, err.Error()})
 		}

@@ -156,7 +156,7 @@ func (a *patchRun) run(ctx context.Context, file tomlArgument) error {
 	}
 	edited, err := edit.Apply(parsed, a.edit)
 	if err != nil {
-		err = file.named(err)
+		err = file.withName(err)
 		if refused := (*edit.NotHTTPError)(nil); errors.As(err, &refused) {
 			err = fmt.Errorf("%w: --create tcp --internal-port %d", err, refused.Port)
 		}

@@ -72,7 +72,7 @@ func (p program) readToml(ctx context.Context, file tomlArgument) (*flytoml.File
 		return nil, err
 	}
 	parsed, err := flytoml.Parse(filepath.Base(file.title), data)
-	return parsed, file.named(err)
+	return parsed, file.withName(err)
 }
 
 // withWorkingDirectory lets the conversion of a file read the files that it names.
@@ -85,8 +85,8 @@ func withWorkingDirectory(file *flytoml.File) (*flytoml.File, func()) {
 	return file.WithFiles(root.FS()), func() { root.Close() }
 }
 
-// named puts the full name of the file into an error about a place in it.
-func (a tomlArgument) named(err error) error {
+// withName puts the full name of the file into an error about a place in it.
+func (a tomlArgument) withName(err error) error {
 	var syntaxErr *syntax.Error
 	if !errors.As(err, &syntaxErr) {
 		return err

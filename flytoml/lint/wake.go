@@ -26,13 +26,13 @@ func (l *linter) reportNeverWoken(all []serviceAt) {
 			}
 		}
 	}
-	said := map[string]bool{} // services
+	reported := map[string]bool{} // services
 	for _, group := range groups {
 		services, s := byGroup[group], first[group]
-		if !machine.AllStop(services) || machine.AnyRouted(services) || said[s.path] {
+		if !machine.AllStop(services) || machine.AnyRouted(services) || reported[s.path] {
 			continue
 		}
-		said[s.path] = true
+		reported[s.path] = true
 		why := "Fly Proxy starts a Machine for a connection to a port of its services, but none of them has a port"
 		if slices.ContainsFunc(services, func(s machine.Service) bool { return s.IsUDP() && s.HasPort() }) {
 			why = "Fly Proxy starts a Machine for a TCP connection, but not for a datagram"

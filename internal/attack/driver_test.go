@@ -389,7 +389,7 @@ func (d *driver) finish(c *client, tool, app string, args arguments) {
 func (d *driver) put(q *openQuestion, schema json.RawMessage) {
 	q.at = time.Now()
 	q.typed = strings.Contains(string(schema), `"app"`)
-	q.covers = d.named(q.tool, q.app, q.text)
+	q.covers = d.effectsNamed(q.tool, q.app, q.text)
 	q.plan = d.plan(q.tool, q.app, q.args)
 	d.counts["question"]++
 	d.say("question to %s/%s for %s", q.client.in.name, q.client.caller, strings.Join(q.covers, " "))
@@ -421,8 +421,8 @@ func (d *driver) note(m message) {
 // addressPattern finds what could be an address in a text.
 var addressPattern = regexp.MustCompile(`[0-9a-f:.]{7,}`)
 
-// named are the effects that a text names: what a person who reads it approves.
-func (d *driver) named(tool, app, text string) []string {
+// effectsNamed returns the effects that a text names: what a person who reads it approves.
+func (d *driver) effectsNamed(tool, app, text string) []string {
 	var out []string
 	if tool == "allocate_flycast" {
 		for _, network := range foreignNetworks() {
@@ -664,7 +664,7 @@ func (d *driver) sign() {
 			return
 		}
 	}
-	covers, plan := d.named(request.Tool, request.App, string(request.Plan)), ""
+	covers, plan := d.effectsNamed(request.Tool, request.App, string(request.Plan)), ""
 	if i >= 0 {
 		plan = d.ticketed[i].plan
 	}

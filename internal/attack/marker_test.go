@@ -376,8 +376,8 @@ func TestHostileFile(t *testing.T) {
 				continue
 			}
 			for _, f := range lint.Lint(file) {
-				for _, said := range []string{f.Path, f.What, f.Why, f.Fix} {
-					checkOutput(t, place+": lint "+string(f.Code), said)
+				for _, text := range []string{f.Path, f.What, f.Why, f.Fix} {
+					checkOutput(t, place+": lint "+string(f.Code), text)
 				}
 			}
 		}

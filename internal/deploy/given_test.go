@@ -87,9 +87,9 @@ func TestDeployShowsWhatTheFileBrings(t *testing.T) {
 			if strings.Count(form, "\n") >= 25 || utf8.RuneCountInString(form) > 2500 {
 				t.Errorf("%s does not fit a form:\n%s", test.name, text)
 			}
-			for _, said := range []any{planned.Out, planned.Plan.Records(plan.Planned), planned.Plan.Summary(),
+			for _, output := range []any{planned.Out, planned.Plan.Records(plan.Planned), planned.Plan.Summary(),
 				planned.Summary} {
-				body, err := json.Marshal(said)
+				body, err := json.Marshal(output)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -52,7 +52,7 @@ func TestDeployScopeServices(t *testing.T) {
 			before[id] = b.MachineConfig(b.app, id)
 		}
 		planned := b.planOf(input{Content: content, Scope: ScopeServices})
-		for _, d := range planned.Out.Drift { // what stays as it lives is no change
+		for _, d := range planned.Out.Drift { // what stays as it is on the Machines is no change
 			if !strings.HasPrefix(d.Path, "services[") {
 				t.Errorf("drift has %+v", d)
 			}

@@ -55,9 +55,9 @@ func TestSecretsStayOut(t *testing.T) {
 			for cause := errors.Unwrap(err); cause != nil; cause = errors.Unwrap(cause) {
 				text += cause.Error()
 			}
-			for _, hush := range []string{testToken, secret, "nonce-of-the-lease", "\x1b", "\u202e", "\u200b", "\n"} {
-				if strings.Contains(text, hush) {
-					t.Errorf("%d: %q is in %q", status, hush, text)
+			for _, hidden := range []string{testToken, secret, "nonce-of-the-lease", "\x1b", "\u202e", "\u200b", "\n"} {
+				if strings.Contains(text, hidden) {
+					t.Errorf("%d: %q is in %q", status, hidden, text)
 				}
 			}
 			if len(text) > 400 {

@@ -27,7 +27,7 @@ func TestArrivalDecides(t *testing.T) {
 				t.Error("the outcome does not say why")
 			}
 			f.nothingBurnt()
-			if _, said, _ := f.lastDenial(release()); said {
+			if _, declined, _ := f.lastDenial(release()); declined {
 				t.Error("a program's no was recorded")
 			}
 			wants(t, f.decide(release(), answer(question)), Refuse, Replayed) // the program waits and tries again

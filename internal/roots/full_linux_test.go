@@ -28,7 +28,7 @@ func TestFullDisk(t *testing.T) {
 	refused := func(errno error) {
 		t.Helper()
 		err := r.Replace(path, old, changed)
-		if _, told := disk.DescribeError(err); !told || !errors.Is(err, errno) {
+		if _, ok := disk.DescribeError(err); !ok || !errors.Is(err, errno) {
 			t.Errorf("got %v, want %v", err, errno)
 		}
 		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, old) {

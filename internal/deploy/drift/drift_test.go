@@ -129,8 +129,8 @@ func TestOrigin(t *testing.T) {
 				t.Errorf("differs: %v", report.Differs())
 			}
 			unreleased := report.Groups[0].Unreleased
-			if told := len(test.want) > 0 && (test.release == "" ||
-				strings.Contains(test.name, "release ")); told != (unreleased != "") {
+			if reported := len(test.want) > 0 && (test.release == "" ||
+				strings.Contains(test.name, "release ")); reported != (unreleased != "") {
 				t.Errorf("unreleased %q", unreleased)
 			}
 		})

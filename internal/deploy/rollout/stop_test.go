@@ -123,8 +123,8 @@ func TestAbandoned(t *testing.T) {
 
 			w = b.upgrade()
 			w.Release, w.Abandoned = newRelease(), left
-			told := make(map[string]fly.ReleaseStatus)
-			b.engine.RecordRelease = func(r fly.Release, status fly.ReleaseStatus) { told[r.ID] = status }
+			statuses := make(map[string]fly.ReleaseStatus)
+			b.engine.RecordRelease = func(r fly.Release, status fly.ReleaseStatus) { statuses[r.ID] = status }
 			want := fly.ReleaseInterrupted
 			if lost {
 				b.Inject(flysim.Fault{Operation: "release.update", Status: 422})
@@ -140,8 +140,8 @@ func TestAbandoned(t *testing.T) {
 					t.Errorf("the platform has it as %s, want %s", have.Status, want)
 				}
 			}
-			if !lost && told[left[0].ID] != want || told[report.Release.Release.ID] != fly.ReleaseComplete {
-				t.Errorf("told %v", told)
+			if !lost && statuses[left[0].ID] != want || statuses[report.Release.Release.ID] != fly.ReleaseComplete {
+				t.Errorf("told %v", statuses)
 			}
 		})
 	}

@@ -117,7 +117,7 @@ func (w *platform) complete(a *attempt) (problems []string) {
 	}
 	if len(a.work.Creates) > 0 {
 		for _, id := range w.created() {
-			if count[id] != 1 && !w.unknown(a) && !named(a, id) {
+			if count[id] != 1 && !w.unknown(a) && !errorNames(a, id) {
 				problems = append(problems, "Machine "+id+" was made, and is not in the report")
 			}
 		}
@@ -132,8 +132,8 @@ func (w *platform) unknown(a *attempt) bool {
 	})
 }
 
-// named reports whether an error tells of a Machine or a volume.
-func named(a *attempt, id string) bool {
+// errorNames reports whether an error of the run names a Machine or a volume.
+func errorNames(a *attempt, id string) bool {
 	return slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool {
 		return out.Err != nil &&
 			strings.Contains(out.Err.Error(), id)
@@ -293,7 +293,7 @@ func (w *platform) stopped(a *attempt) (problems []string) {
 // volumes: those that no Machine has are named.
 func (w *platform) volumes(a *attempt) (problems []string) {
 	for _, v := range w.Volumes(appName) {
-		reported := named(a, v.ID) || slices.ContainsFunc(a.report.Machines,
+		reported := errorNames(a, v.ID) || slices.ContainsFunc(a.report.Machines,
 			func(out rollout.Outcome) bool { return out.Volume == v.ID })
 		used := slices.ContainsFunc(a.work.Creates, func(c rollout.Create) bool { return c.Use == v.ID })
 		if v.Machine == "" && !reported && !used && !w.unknown(a) {

@@ -340,8 +340,8 @@ func (a *attempt) hanging(out rollout.Outcome) bool {
 // unreported returns the Machines that a run created and does not report.
 func (w *platform) unreported(a *attempt) (problems []string) {
 	for _, id := range w.extras() {
-		told := slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool { return out.ID == id })
-		if !slices.Contains(a.there, id) && !told && !w.unknown(a) && !named(a, id) {
+		reported := slices.ContainsFunc(a.report.Machines, func(out rollout.Outcome) bool { return out.ID == id })
+		if !slices.Contains(a.there, id) && !reported && !w.unknown(a) && !errorNames(a, id) {
 			problems = append(problems, "Machine "+id+" was made, and is not in the report: "+strings.TrimSpace(
 				w.MachineConfig(appName, id).Label(rollout.ReplacesKey)))
 		}
