@@ -29,6 +29,9 @@ const (
 	UpdateRelease   Verb = "update_release"
 	WriteFile       Verb = "write_file"
 	MakeDraft       Verb = "make_draft"
+	CreateApp       Verb = "create_app"
+	AddPeer         Verb = "add_peer"
+	RemovePeer      Verb = "remove_peer"
 )
 
 // Step is one approved change: the verb, the app, and the target, which carries

@@ -82,7 +82,7 @@ func (s Step) Shown() bool {
 	}
 	switch s.Verb {
 	case gate.AllocateAddress, gate.ReleaseAddress, gate.UpdateMachine, gate.CreateVolume,
-		gate.WriteFile, gate.MakeDraft:
+		gate.WriteFile, gate.MakeDraft, gate.CreateApp, gate.AddPeer:
 		return true
 	case gate.CreateMachine:
 		return s.Get(ParamUntil) == ""

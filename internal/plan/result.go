@@ -17,6 +17,7 @@ type Status string
 const (
 	Applied       Status = "applied"
 	NothingToDo   Status = "nothing_to_do"
+	WouldApply    Status = "planned" // the answer to a dry run
 	NeedsApproval Status = "needs_approval"
 	Running       Status = "running"
 	Partial       Status = "partial"
@@ -39,10 +40,12 @@ type Result struct {
 	Omitted  int            `json:"omitted,omitempty"`
 	Approval *ApprovalState `json:"approval,omitempty"`
 	Verified []string       `json:"verified,omitempty" jsonschema:"read back after the write"`
+	Refuted  []string       `json:"refuted,omitempty"`
 	Assumed  []string       `json:"assumed,omitempty"`
 	Unknown  []string       `json:"unknown,omitempty"`
 	Reach    []string       `json:"reach,omitempty" jsonschema:"how callers reach the app now; nothing if they cannot"`
 	Undo     []string       `json:"undo,omitempty"`
+	Left     []string       `json:"left,omitempty" jsonschema:"left behind by an unfinished or declined journey, with its undo"`
 	Next     []Next         `json:"next" jsonschema:"what to do now, in order; empty: nothing is left"`
 }
 
@@ -127,6 +130,7 @@ type ApprovalState struct {
 // for the person.
 type Next struct {
 	Who       string     `json:"who" jsonschema:"agent or person"`
+	Blocking  bool       `json:"blocking,omitempty" jsonschema:"the person must answer before anything else is done"`
 	Tool      string     `json:"tool,omitempty"`
 	Arguments *Arguments `json:"arguments,omitempty"`
 	Command   string     `json:"command,omitempty"`

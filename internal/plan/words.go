@@ -29,6 +29,9 @@ const (
 	MachineCreated          Hazard = "machine_created"
 	MachinesReplaced        Hazard = "machines_replaced"
 	NotPutBack              Hazard = "not_put_back"
+	JoinsPrivateNetwork     Hazard = "joins_private_network"
+	StartsMachines          Hazard = "starts_machines"
+	MadePublic              Hazard = "made_public"
 )
 
 // HazardWord is what a hazard means, in words.
@@ -64,6 +67,9 @@ func Hazards() []HazardWord {
 		{MachineCreated, false, "new Machines are billed while they run, volumes until they are deleted"},
 		{MachinesReplaced, true, "Machines are DESTROYED; everything on them outside volumes is lost"},
 		{NotPutBack, false, "a Machine that fails is NOT put back"},
+		{JoinsPrivateNetwork, false, "this server joins the app's private network for some seconds"},
+		{StartsMachines, false, "requests of this server start stopped Machines"},
+		{MadePublic, false, "THE APP BECOMES PUBLIC: everyone on the internet can reach it"},
 	}
 }
 
@@ -239,6 +245,9 @@ func Verbs() []VerbWord {
 		{gate.UpdateRelease, UndoPartly, "record how a version's deploy ended"},
 		{gate.WriteFile, UndoYes, "write a configuration file"},
 		{gate.MakeDraft, UndoYes, "make a draft of a configuration file"},
+		{gate.CreateApp, UndoYes, "create an app"},
+		{gate.AddPeer, UndoYes, "join a private network with a temporary WireGuard peer"},
+		{gate.RemovePeer, UndoYes, "remove the temporary WireGuard peer"},
 	}
 }
 
