@@ -28,6 +28,8 @@ func edges() map[string][]string {
 		"internal/roots":               {"internal/disk", "internal/outside"},
 		"internal/loopback":            {},
 		"internal/slot":                {},
+		"internal/netstack":            {},
+		"internal/tunnel":              {"internal/netstack"},
 		"internal/outside":             {},
 		"internal/placeholder":         {},
 		"internal/plan":                {"internal/gate", "internal/outside"},
@@ -89,8 +91,12 @@ func edges() map[string][]string {
 			"flytoml", "flytoml/edit", "flytoml/lint", "flytoml/machine", "internal/fly",
 			"internal/gate", "internal/outside", "internal/plan", "internal/roots", "internal/rules", "internal/source",
 		},
+		"internal/private": {
+			"flytoml/edit", "internal/address", "internal/deploy", "internal/fly", "internal/gate", "internal/patch",
+			"internal/plan", "internal/rules",
+		},
 		"tools": {
-			"internal/address", "internal/call", "internal/columns", "internal/deploy", "internal/deploy/history",
+			"internal/private", "internal/address", "internal/call", "internal/columns", "internal/deploy", "internal/deploy/history",
 			"internal/deploy/rollout",
 			"internal/fly", "internal/gate", "internal/journal", "internal/patch", "internal/plan", "internal/roots",
 			"internal/rules", "internal/source",
@@ -144,6 +150,9 @@ func owners() map[string][]string {
 		"go.etcd.io/bbolt":                {"flysim/state"},
 		"charm.land":                      {"flysim/terminal"},
 		"github.com/chromedp":             {"flysim/page"}, // its tests
+		"golang.zx2c4.com/wireguard":      {"internal/netstack", "internal/tunnel"},
+		"gvisor.dev/gvisor":               {"internal/netstack"},
+		"golang.org/x/net/dns":            {"internal/tunnel"},
 	}
 }
 

@@ -19,7 +19,6 @@ type allocateInput struct {
 }
 
 func (a *toolset) allocateFlycast() call.Tool {
-	allocator := address.NewAllocator(a.fly, a.Clock, a.Record)
 	return call.NewChanging(a.Handler, call.Changing[allocateInput, address.AllocateWork, address.AllocateResult]{
 		Spec: call.Spec{
 			Name: address.AllocateTool, Title: "Allocate a Flycast address", Effect: call.Additive,
@@ -29,9 +28,9 @@ func (a *toolset) allocateFlycast() call.Tool {
 				"On running, repeat the identical call.",
 		},
 		Plan: func(ctx context.Context, in allocateInput) (address.AllocateProposal, error) {
-			return allocator.Plan(ctx, address.AllocateInput{App: in.App, Network: in.Network, Org: in.Org})
+			return a.allocator.Plan(ctx, address.AllocateInput{App: in.App, Network: in.Network, Org: in.Org})
 		},
-		Apply: allocator.Apply,
+		Apply: a.allocator.Apply,
 		Text:  allocateText,
 	}, func(p map[string]*jsonschema.Schema) { appPattern(p) })
 }

@@ -7,12 +7,20 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
 // Client is what the tools need of Fly; [fly.Client] has it, and documents it.
 type Client interface {
 	deploy.Client
 	addressChanger
+	AppNames(ctx context.Context) ([]string, error)
+}
+
+// Looker reads what list_ips shows.
+type Looker interface {
+	rules.Reader
+	Certificates(ctx context.Context, app string) ([]fly.Certificate, error)
 }
 
 // addressChanger allocates and releases addresses, and reads what depends on them.

@@ -151,7 +151,7 @@ func (b *appServer) digest(c digestCase) string {
 		if body, err = json.Marshal(result.StructuredContent); err == nil {
 			err = json.Unmarshal(body, &out)
 		}
-		if err != nil || out.Status != plan.NeedsApproval {
+		if err != nil || out.Status != plan.WouldApply {
 			b.t.Fatalf("%s: %s %s, %v", c.name, out.Status, out.Summary, err)
 		}
 		return out.Plan.Digest

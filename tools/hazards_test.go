@@ -16,6 +16,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
+	"github.com/flycast-mcp/flycast-mcp/internal/private"
 	"github.com/flycast-mcp/flycast-mcp/internal/source"
 )
 
@@ -76,6 +77,7 @@ type shape struct {
 func TestNoPlanWithoutItsHazard(t *testing.T) {
 	shapes := map[string]func(b *appServer) []shape{
 		"release_public_ips": releaseShapes,
+		"make_private":       makePrivateShapes,
 		"deploy":             deployShapes,
 		"allocate_flycast":   allocateShapes,
 		"patch_services":     nil, // changes files only; its plans are never gated
@@ -135,6 +137,45 @@ const (
 
 // releaseShapes release each selection of the addresses of apps with each
 // selection of kinds, that serve one thing or another.
+// makePrivateShapes are the plans for apps with each set of public addresses, in both orders.
+func makePrivateShapes(b *appServer) []shape {
+	var out []shape
+	if err := b.Seed(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+	kinds := []string{"shared_v4", "v4", "v6"}
+	number := 0
+	for has := 1; has < 1<<len(kinds); has++ {
+		for _, flycast := range []bool{true, false} {
+			for _, order := range []string{private.SafeOrder, private.ReleaseFirst} {
+				number++
+				app := fmt.Sprintf("made-private-%d", number)
+				b.AddApp(app, "personal", "")
+				for _, kind := range kinds {
+					if has&(1<<slices.Index(kinds, kind)) != 0 {
+						b.AddAddress(app, kind, "", "")
+					}
+				}
+				if flycast {
+					b.AddAddress(app, "private_v6", "", "")
+				}
+				b.AddMachine(app, "iad", b.MachineConfig("shop-api", b.MachineIDs("shop-api")[0]))
+				content := b.File("shop-api", `app            = "shop-api"`, fmt.Sprintf("app = %q", app))
+				planned, err := b.toolset.maker().Plan(b.t.Context(), private.Input{App: app, Content: content, Order: order})
+				if err != nil {
+					b.t.Fatal(err)
+				}
+				if len(planned.Plan.Blockers) > 0 {
+					b.t.Errorf("%s: blocked: %v", app, planned.Plan.Blockers)
+				}
+				out = append(out, shape{name: fmt.Sprintf("addresses %03b, flycast %t, order %s", has, flycast, order),
+					plan: planned.Plan, ends: true, irreversible: true})
+			}
+		}
+	}
+	return out
+}
+
 func releaseShapes(b *appServer) []shape {
 	var out []shape
 	kinds := []string{"shared_v4", "v4", "v6"}

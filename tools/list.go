@@ -11,8 +11,8 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/private"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
-	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 	"github.com/flycast-mcp/flycast-mcp/internal/source"
 )
 
@@ -23,7 +23,7 @@ var schemas embed.FS
 type Deps struct {
 	call.Deps
 	Fly   Client
-	Look  rules.Reader // for tools that only look: its answers may be a second old; nil: Fly
+	Look  Looker       // for tools that only look: its answers may be a second old; nil: Fly
 	Roots *roots.Roots // nil: no paths
 }
 
@@ -31,15 +31,18 @@ type Deps struct {
 type toolset struct {
 	*call.Handler
 	fly    Client
-	look   rules.Reader
+	look   Looker
 	roots  *roots.Roots
 	drafts *source.Drafts
+
+	allocator *address.Allocator // one: it remembers allocations whose outcome is unknown
 }
 
 func newToolset(d Deps) *toolset {
 	d.Schemas = schemas
-	return &toolset{Handler: call.NewHandler(d.Deps), fly: d.Fly, look: d.Look, roots: d.Roots,
-		drafts: source.NewDrafts(d.Clock)}
+	handler := call.NewHandler(d.Deps)
+	return &toolset{Handler: handler, fly: d.Fly, look: d.Look, roots: d.Roots, drafts: source.NewDrafts(d.Clock),
+		allocator: address.NewAllocator(d.Fly, d.Clock, handler.Record)}
 }
 
 // All returns the tools, in the order in which a person would use them.
@@ -48,6 +51,7 @@ func All(d Deps) []call.Tool { return newToolset(d).all() }
 func (a *toolset) all() []call.Tool {
 	return []call.Tool{
 		a.listIPs(),
+		a.makePrivate(),
 		a.allocateFlycast(),
 		a.patchServices(),
 		a.deploy(),
@@ -64,6 +68,7 @@ func Wordings() plan.Wordings {
 		address.AllocateTool: address.AllocateWording{},
 		address.ReleaseTool:  address.ReleaseWording{},
 		deploy.Tool:          deploy.Wording{},
+		private.MakeTool:     private.Wording{},
 	}
 }
 

@@ -4,15 +4,20 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/address"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/columns"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/patch"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/private"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
@@ -27,14 +32,19 @@ type listOutput struct {
 	Status  string `json:"status" jsonschema:"ok or failed"`
 	Summary string `json:"summary"`
 	plan.Reason
-	Verdict   rules.Verdict   `json:"verdict,omitempty" jsonschema:"by addresses: public, private, both, unreachable, unknown"`
-	Exposed   rules.Answer    `json:"exposed,omitempty" jsonschema:"does anything answer the internet: yes, no, unknown"`
-	Addresses []listedAddress `json:"addresses,omitempty"`
-	Blockers  []plan.Blocker  `json:"blockers,omitempty"`
-	Reach     []string        `json:"reach,omitempty" jsonschema:"how callers reach the app now; nothing if they cannot"`
-	Unknown   []string        `json:"unknown,omitempty"`
-	AgeMS     int64           `json:"age_ms,omitempty" jsonschema:"age of the data: reads are shared for a second"`
-	Next      []plan.Next     `json:"next"`
+	Verdict    rules.Verdict   `json:"verdict,omitempty" jsonschema:"by addresses: public, private, both, unreachable, unknown"`
+	Exposed    rules.Answer    `json:"exposed,omitempty" jsonschema:"does anything answer the internet: yes, no, unknown"`
+	OwnNetwork string          `json:"own_network,omitempty" jsonschema:"if it is not the organization's default one"`
+	Addresses  []listedAddress `json:"addresses,omitempty"`
+	Hostnames  []string        `json:"hostnames,omitempty" jsonschema:"custom hostnames"`
+	Services   []string        `json:"services,omitempty" jsonschema:"per group: ports, autostop, minimum"`
+	Machines   map[string]int  `json:"machines,omitempty" jsonschema:"by state"`
+	Declined   string          `json:"declined,omitempty"`
+	Blockers   []plan.Blocker  `json:"blockers,omitempty"`
+	Reach      []string        `json:"reach,omitempty" jsonschema:"how callers reach the app now; nothing if they cannot"`
+	Unknown    []string        `json:"unknown,omitempty"`
+	AgeMS      int64           `json:"age_ms,omitempty" jsonschema:"age of the data: reads are shared for a second"`
+	Next       []plan.Next     `json:"next"`
 }
 
 type listedAddress struct {
@@ -78,8 +88,13 @@ func (a *toolset) readIPs(ctx context.Context, in listInput) (listOutput, error)
 	if err != nil {
 		return listOutput{}, err
 	}
+	if a.Journal != nil {
+		s = s.WithApprovals(a.Journal)
+	}
 	out := listOutput{
-		Status: "ok", Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(), Blockers: s.Blockers(),
+		OwnNetwork: plan.Clean(s.OwnNetwork()), Services: plan.Shortened(s.ServiceLines()), Machines: s.States(),
+		Declined: a.Declined(in.App),
+		Status:   "ok", Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(), Blockers: s.Blockers(),
 		Reach: plan.Shortened(s.Reach()), Unknown: s.UnknownSentences(), Next: a.next(s),
 		AgeMS: reading.Of(a.Clock.Now()).Milliseconds(),
 	}
@@ -92,8 +107,20 @@ func (a *toolset) readIPs(ctx context.Context, in listInput) (listOutput, error)
 	if s.MachinesKnown && s.HasRouted() {
 		out.Unknown = append(out.Unknown, plan.FlycastUnproven.Sentence())
 	}
-	out.Summary = a.mark(fmt.Sprintf("%s: %s by its addresses, exposed to the internet: %s. %s",
-		in.App, out.Verdict, out.Exposed, s.ReachSentence()))
+	if certificates, err := look.Certificates(ctx, in.App); err != nil {
+		out.Unknown = append(out.Unknown, plan.CertsUnread.Sentence())
+	} else {
+		for _, c := range certificates {
+			out.Hostnames = append(out.Hostnames, plan.Clean(c.Hostname))
+		}
+		out.Hostnames = plan.Shortened(out.Hostnames)
+	}
+	summary := fmt.Sprintf("%s: %s by its addresses, exposed to the internet: %s. %s",
+		in.App, out.Verdict, out.Exposed, s.ReachSentence())
+	if out.OwnNetwork != "" {
+		summary += fmt.Sprintf(" It is on its own network %s: apps elsewhere cannot reach it over an address there.", out.OwnNetwork)
+	}
+	out.Summary = a.mark(summary)
 	return out, nil
 }
 
@@ -121,6 +148,14 @@ func (a *toolset) describe(s rules.Snapshot, addr fly.Address) listedAddress {
 // next returns what to do now. A read-only server names the first step only for a person.
 func (a *toolset) next(s rules.Snapshot) []plan.Next {
 	next := s.Next()
+	if len(next) > 0 && (next[0].Tool == address.AllocateTool || next[0].Tool == patch.Tool) {
+		if s.Exposed() == rules.Yes && s.HasRouted() {
+			next = append([]plan.Next{{Who: "agent", Tool: private.MakeTool, Arguments: &plan.Arguments{App: s.Addresses.App.Name},
+				Why: "the whole job as one plan with one question; add path or content of its fly.toml if there is one. Or step by step:"}},
+				next...)
+			next = next[:min(len(next), plan.MaxNext)]
+		}
+	}
 	if a.ReadOnly && len(next) > 0 {
 		return []plan.Next{{
 			Who: "person",
@@ -137,6 +172,18 @@ func listText(out listOutput) string {
 	b.WriteString(call.ReasonText(out.Reason))
 	if len(out.Addresses) > 0 {
 		b.WriteString(addressTable(out.Addresses) + "\n")
+	}
+	for _, h := range out.Hostnames {
+		fmt.Fprintf(&b, "custom hostname: %s\n", h)
+	}
+	for _, line := range out.Services {
+		fmt.Fprintf(&b, "service: %s\n", line)
+	}
+	for _, state := range slices.Sorted(maps.Keys(out.Machines)) {
+		fmt.Fprintf(&b, "Machines %s: %d\n", state, out.Machines[state])
+	}
+	if out.Declined != "" {
+		b.WriteString(out.Declined + "\n")
 	}
 	for _, blocker := range out.Blockers {
 		fmt.Fprintf(&b, "blocker %s: %s → %s\n", blocker.ID, blocker.What, blocker.Fix)

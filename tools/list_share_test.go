@@ -31,8 +31,8 @@ func TestListsShareReads(t *testing.T) {
 		})
 	}
 	clients.Wait()
-	if n := len(s.Calls()); n != 2 {
-		t.Errorf("500 answers took %d requests, want the addresses and the Machines once", n)
+	if n := len(s.Calls()); n != 3 {
+		t.Errorf("500 answers took %d requests, want the addresses, the Machines and the certificates once", n)
 	}
 	if waited := s.Clock().Now().Sub(began); waited != 0 {
 		t.Errorf("they waited %v", waited)

@@ -26,13 +26,15 @@ func TestPatchRemarks(t *testing.T) {
 		deploys              bool
 	}{
 		{"a comment",
-			head + "auto_stop_machines = \"off\" # a stopped machine would drop\u202e every open game\n" + ready, "",
+			head + "auto_stop_machines = \"off\" # a stopped machine would drop\u202e every open game\n" + ready, "stop",
 			plan.Applied, "comment",
 			`http_service.auto_stop_machines was "off", and a comment there says "a stopped machine would drop\u202e ` +
 				`every open game"`,
 			"", true},
-		{"suspend", head + "auto_stop_machines = \"suspend\" # games\n" + ready, "", plan.NothingToDo, "", "",
-			"already set up for Flycast", true},
+		{"suspend", head + "auto_stop_machines = \"suspend\" # games\n" + ready, "", plan.NothingToDo, "autostop_kept",
+			"suspended, not stopped", "see the remarks", true},
+		{"off", head + "auto_stop_machines = \"off\" # games\n" + ready, "keep", plan.NothingToDo, "autostop_kept",
+			"never stop", "see the remarks", true},
 		{"stop in place of suspend", head + "auto_stop_machines = \"suspend\" # games\n" + ready, "stop",
 			plan.Applied, "comment", `says "games"`, "", true},
 		{"UDP", head + "auto_stop_machines = \"stop\"\n" + ready +

@@ -20,8 +20,8 @@ type patchInput struct {
 	Content      string   `json:"content,omitempty" jsonschema:"text of a fly.toml, fly.json or fly.yaml, instead of path"`
 	Groups       []string `json:"process_groups,omitempty" jsonschema:"only services of these groups"`
 	InternalPort int      `json:"internal_port,omitempty" jsonschema:"port the app listens on; for create"`
-	Autostop     string   `json:"autostop,omitempty" jsonschema:"default stop"`
-	MinMachines  int      `json:"min_machines_running,omitempty" jsonschema:"default 0"`
+	Autostop     string   `json:"autostop,omitempty" jsonschema:"default keep: what the file sets, else stop"`
+	MinMachines  *int     `json:"min_machines_running,omitempty" jsonschema:"default: what the file sets, else 0"`
 	SoftLimit    int      `json:"soft_limit,omitempty" jsonschema:"requests a Machine takes before another starts"`
 	Create       string   `json:"create,omitempty" jsonschema:"add a service if Fly Proxy reaches none: http, or tcp for databases and other TCP; needs internal_port"`
 	PlainPorts   []int    `json:"plain_ports,omitempty" jsonschema:"add these ports without TLS to TLS-only services, in order"`
@@ -49,7 +49,7 @@ func (a *toolset) patchServices() call.Tool {
 		Earlier: booleanCreate,
 	}, func(p map[string]*jsonschema.Schema) {
 		appPattern(p)
-		p["autostop"].Enum = []any{"off", "stop", "suspend"}
+		p["autostop"].Enum = []any{patch.KeepAutostop, "off", "stop", "suspend"}
 		p["create"].Enum = []any{plan.CreateHTTP, plan.CreateTCP}
 		bound(p["plain_ports"].Items, 1, 65535)
 		bound(p["internal_port"], 1, 65535)

@@ -15,7 +15,7 @@ import (
 // leaves the worker, which nothing could wake.
 func TestPortlessWorker(t *testing.T) {
 	onCase(t, "portless-worker", func(s *caseServer) {
-		out := s.ask("patch_services", map[string]any{"content": s.toml})
+		out := s.ask("patch_services", map[string]any{"content": s.toml, "autostop": "stop", "min_machines_running": 0})
 		if strings.Count(out.Content, `auto_stop_machines = "stop"`) != 1 ||
 			strings.Count(out.Content, "min_machines_running = 2") != 1 {
 			s.t.Errorf("got\n%s", out.Content)
@@ -131,7 +131,7 @@ func TestDeployNothingCanWake(t *testing.T) {
 // those without an answer who call it past Fly Proxy.
 func TestDeployInternalCallers(t *testing.T) {
 	onCase(t, "internal-callers", func(s *caseServer) {
-		patched := s.ask("patch_services", map[string]any{"app": s.app})
+		patched := s.ask("patch_services", map[string]any{"app": s.app, "autostop": "stop"})
 		if !strings.Contains(patched.says(), "queue-api.internal") ||
 			!slices.Contains(patched.Unknown, plan.InternalCallers.Sentence()) {
 			s.t.Errorf("remarks %s, unknown %q", patched.says(), patched.Unknown)

@@ -8,6 +8,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/private"
 )
 
 // TestWordings checks that every tool whose plans a person may be asked about has a wording,
@@ -31,7 +32,11 @@ func TestWordings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range []plan.Plan{allocation.Plan, release.Plan, deployment.Plan} {
+		journey, err := b.toolset.maker().Plan(t.Context(), private.Input{App: b.app})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []plan.Plan{allocation.Plan, release.Plan, deployment.Plan, journey.Plan} {
 			plans[p.Tool] = p
 		}
 		for _, tool := range declared() {

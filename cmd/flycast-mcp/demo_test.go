@@ -51,15 +51,12 @@ func TestDemo(t *testing.T) {
 			"Who can reach the app now", "GET http://shop-api.fly.dev/     301 to https://shop-api.fly.dev/",
 			"GET http://shop-api.flycast/     no answer: the name does not resolve",
 			"1  list_ips", "66.241.124.11", "no Flycast address",
-			"2  allocate_flycast", "· allocating the Flycast address", "[sandbox] shop-api has the Flycast address fdaa:",
-			"3  patch_services", "-  force_https          = true", "+  force_https          = false",
-			"4  deploy", "│ Deploy configuration onto 2 Machines of shop-api?", "│ NOT CHECKED",
-			"Tick to approve", "› [x]",
-			"(1 of 2): waiting for it to start", "(2 of 2): watching that it stays up", "[sandbox] 2 of 2 Machines",
-			"5  release_public_ips", "│ Release 2 addresses of shop-api?", "LOST FOR GOOD",
-			"Type the app's name", "› shop-api",
-			"· releasing 66.241.124.11", "[sandbox] 2 of 2 released",
-			"6  list_ips", "shop-api: private by its addresses", "Flycast",
+			"2  make_private", "│ Make shop-api private: allocate a Flycast address, deploy onto 2 Machines, release 2 addresses?",
+			"LOST FOR GOOD", "│ NOT CHECKED", "Type the app's name", "› shop-api", "· allocating the Flycast address",
+			"(1 of 2): waiting for it to start", "(2 of 2): watching that it stays up",
+			"· releasing 66.241.124.11", "[sandbox] shop-api is private",
+			"-  force_https          = true", "+  force_https          = false",
+			"3  list_ips", "shop-api: private by its addresses", "Flycast",
 			"The proof, with requests", "GET http://shop-api.fly.dev/     no answer: the name does not resolve",
 			"after 5 min without a request, autostop has stopped Machine",
 			"after 10 min without a request, autostop has stopped Machine 148e21ea7d9d89",
@@ -184,17 +181,12 @@ func TestDemoAsksThePerson(t *testing.T) {
 		want    []string
 	}{
 		{"yes", answers{
-			{"Deploy configuration onto 2 Machines of shop-api?", "y"},
-			{"Release 2 addresses of shop-api?", "shop-apl"},
-			{"is not the app's name", "shop-api"},
+			{"Make shop-api private", "shop-apl"}, {"is not the app's name", "shop-api"},
 		}, true, []string{"shop-api is private"}},
-		{"Enter declines the deploy", answers{{"Deploy configuration", ""}}, false, []string{
-			"A person said no.", "shop-api is NOT private: list_ips says both",
-			"deploy: refused, declined. Not done: deploy, release_public_ips.",
-		}},
-		{"no declines the release", answers{{"Deploy configuration", "yes"}, {"Release 2 addresses", "no"}}, false, []string{
-			"2 of 2 Machines", "A person said no.",
-			"answers for it on 2a09:8280:1::2d:1111 and 66.241.124.11", "Not done: release_public_ips.",
+		{"Enter declines", answers{{"Make shop-api private", ""}}, false, []string{
+			"A person said no.", "shop-api is NOT private: list_ips says public",
+			"answers for it on 2a09:8280:1::2d:1111 and 66.241.124.11",
+			"make_private: refused, declined. Not done: make_private.",
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -234,7 +226,7 @@ func (c cancelAt) Write(b []byte) (int, error) {
 // An interrupted demo ends its server and leaves nothing behind, whatever it
 // was doing.
 func TestDemoInterrupted(t *testing.T) {
-	for _, at := range []string{"1  list_ips", "│ Deploy", "(1 of 2): waiting for it to start"} {
+	for _, at := range []string{"1  list_ips", "│ Make", "(1 of 2): waiting for it to start"} {
 		t.Run(at, func(t *testing.T) {
 			dir := temporary(t)
 			ctx, cancel := context.WithCancel(t.Context())

@@ -30,8 +30,10 @@ type Request struct {
 
 	Autostop    *machine.Autostop // auto_stop_machines
 	KeepSuspend bool              // leave auto_stop_machines at suspend, which also stops idle Machines
+	KeepOff     bool              // leave auto_stop_machines at off, and the minimum with it, where the file sets it
 	Autostart   *bool             // auto_start_machines
 	MinMachines *int              // min_machines_running, 0 or more
+	KeepMinimum bool              // leave min_machines_running where the file sets it
 
 	// SoftLimit is the soft_limit of concurrency, 1 or more. A service without
 	// limits gets a concurrency table that counts requests if it speaks HTTP, and
@@ -184,7 +186,8 @@ func Apply(f *flytoml.File, e Request) (*Result, error) {
 	if err := ed.verify(f.Format(), f.Document(), after); err != nil {
 		return nil, fmt.Errorf("%s: %w: %v", f.Name(), ErrUnintended, err)
 	}
-	edited := &Result{Before: f.Bytes(), After: after, Changes: ed.changes, Remarks: ed.exemptRemarks(e), splices: ed.list}
+	edited := &Result{Before: f.Bytes(), After: after, Changes: ed.changes, splices: ed.list,
+		Remarks: append(ed.exemptRemarks(e), ed.intentRemarks(e)...)}
 	if unused != nil {
 		edited.Remarks = append(edited.Remarks, *unused)
 	}

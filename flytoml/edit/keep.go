@@ -31,10 +31,13 @@ const (
 	RemarkNoAutostart     = "autostop_no_start"         // nothing can wake the group: autostart is off
 	RemarkDatabase        = "database"                  // the group runs a database or queue
 	RemarkLogShipper      = "log_shipper"               // the group ships logs
+	RemarkAlsoUDP         = "also_udp"                  // the group also serves UDP, which does not wake it
 	RemarkUDPBeside       = "udp_does_not_wake"         // the group stops when idle, and UDP does not wake it
 	RemarkInternalCallers = "internal_callers_unserved" // the group stops when idle, and .internal does not wake it
 	RemarkPlainPort       = "plain_port_unused"         // no service needed the plain port
 	RemarkCreate          = "create_unused"             // the file already has a service
+	RemarkAutostopKept    = "autostop_kept"             // the file sets autostop on purpose
+	RemarkMinimumKept     = "minimum_kept"              // the file sets the minimum on purpose
 )
 
 // exemption is the reason why a group keeps its autostop and its minimum.
@@ -128,6 +131,12 @@ func (ed *editor) exemptions(f *flytoml.File, e Request, added *service) map[str
 				why.code = RemarkLogShipper
 			}
 			out[group] = why
+			continue
+		}
+		if slices.ContainsFunc(services, func(s machine.Service) bool { return s.IsUDP() && s.HasPort() }) {
+			out[group] = exemption{code: RemarkAlsoUDP,
+				why:   "it also serves UDP, which neither counts as load nor starts a Machine",
+				stops: machine.AllStop(services)}
 		}
 	}
 	return out
@@ -212,6 +221,7 @@ func (ed *editor) exemptionOf(s service, e Request) (why exemption, ok bool) {
 // withoutExempt returns the edit without the values that a service keeps. Turning
 // autostop off always stays, because it stops nothing.
 func (ed *editor) withoutExempt(s service, e Request) Request {
+	e = e.withoutIntended(s)
 	why, ok := ed.exemptionOf(s, e)
 	if !ok {
 		return e
@@ -265,6 +275,8 @@ func groupsKeep(groups []string) string {
 // fix returns what to do about a group that keeps its autostop.
 func (k exemption) fix() string {
 	switch {
+	case k.stops && k.code == RemarkAlsoUDP:
+		return "turn autostop off for the group if UDP must be answered at any time"
 	case k.stops:
 		return "turn autostop off for the group: nothing would start its idle Machines again"
 	case k.code == RemarkNoPorts:
@@ -283,7 +295,7 @@ func (s service) afterEdit(e Request) machine.Service {
 	if e.Autostart != nil {
 		out.Autostart = e.Autostart
 	}
-	if e.Autostop != nil && !e.keepsSuspend(s) {
+	if e.Autostop != nil {
 		out.Autostop = e.Autostop
 	}
 	if e.MinMachines != nil {

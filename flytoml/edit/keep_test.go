@@ -61,7 +61,7 @@ func TestEditKeeps(t *testing.T) {
 				"internal_port = 8080\n", "app udp_service", ""},
 		{"UDP and TCP",
 			"[[services]]\nprotocol = 'udp'\ninternal_port = 53\n[[services.ports]]\nport = 53\n[[services]]\n" +
-				"protocol = 'tcp'\ninternal_port = 53\n[[services.ports]]\nport = 53\n", "", "app"},
+				"protocol = 'tcp'\ninternal_port = 53\n[[services.ports]]\nport = 53\n", "app also_udp", ""},
 
 		{"image", "[build]\nimage = 'redis:8-alpine'\n[[services]]\ninternal_port = 7000\n[[services.ports]]\n" +
 			"port = 7000\n", "app database", ""},

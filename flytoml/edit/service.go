@@ -176,9 +176,6 @@ func (ed *editor) edit(s service, e Request) error {
 		}
 	}
 	for _, wanted := range e.settings() {
-		if wanted.key == autostopKey && e.keepsSuspend(s) {
-			continue
-		}
 		if err := ed.set(s, s.table, s.path, wanted.key, wanted.value); err != nil {
 			return err
 		}
@@ -187,18 +184,6 @@ func (ed *editor) edit(s service, e Request) error {
 }
 
 const autostopKey = "auto_stop_machines"
-
-// keepsSuspend reports whether the edit leaves the service's autostop at suspend.
-// Suspended Machines stop too.
-func (e Request) keepsSuspend(s service) bool {
-	return e.KeepSuspend && e.Autostop != nil && *e.Autostop == machine.AutostopStop && s.suspends()
-}
-
-// suspends reports whether the service's idle Machines are suspended.
-func (s service) suspends() bool {
-	value, _ := s.table.Get(autostopKey)
-	return value != nil && value.Kind == layout.KindString && value.Text == machine.AutostopSuspend.String()
-}
 
 // setting is a key of a service with its wanted value.
 type setting struct {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
@@ -60,11 +61,16 @@ type AllocateProposal = plan.Proposal[AllocateWork, AllocateResult]
 // Plan plans to allocate an address for a network that no address of the app serves. It
 // refuses while an address may serve that network, or an allocation may still appear.
 func (a *Allocator) Plan(ctx context.Context, in AllocateInput) (AllocateProposal, error) {
-	var none AllocateProposal
 	s, err := rules.Read(ctx, a.fly, in.App)
 	if err != nil {
-		return none, err
+		return AllocateProposal{}, err
 	}
+	return a.PlanFrom(ctx, s, in)
+}
+
+// PlanFrom plans as [Allocator.Plan] does, for an app that was read before.
+func (a *Allocator) PlanFrom(ctx context.Context, s rules.Snapshot, in AllocateInput) (AllocateProposal, error) {
+	var none AllocateProposal
 	target, err := a.destination(ctx, s, in)
 	if err != nil {
 		return none, err
@@ -126,6 +132,19 @@ func unsettledProblem(app string, wait time.Duration) *plan.Problem {
 // listNext tells the agent to list the addresses of an app.
 func listNext(app, why string) plan.Next {
 	return plan.Next{Who: "agent", Tool: "list_ips", Arguments: &plan.Arguments{App: app}, Why: why}
+}
+
+// Planned returns an address that stands for the one that will be allocated, to judge the app as
+// it will be.
+func (w AllocateWork) Planned() fly.Address {
+	id := w.id
+	if id == "" || w.foreign {
+		id = "ffffffff" // no network has it
+	}
+	return fly.Address{
+		IP: netip.MustParseAddr("fdaa:" + id[:4] + ":" + id[4:] + "::"), Kind: fly.Flycast,
+		Network: w.network.Name, Org: w.network.Organization.Slug,
+	}
 }
 
 // destination is the network that an address is wanted for.

@@ -102,7 +102,7 @@ func (a *Allocator) reportSeen(w AllocateWork, after rules.Snapshot, fresh []fly
 	if w.id == "" {
 		out.Assumed = append(out.Assumed, "the network id could not be compared: the app has no Machine")
 	}
-	out.Next = after.Next()
+	out.Reach, out.Next = after.Reach(), after.Next()
 	return out
 }
 

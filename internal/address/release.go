@@ -32,8 +32,8 @@ type Releaser struct {
 // ReleaseClient is what a [Releaser] needs of Fly.
 type ReleaseClient interface {
 	rules.Reader
+	rules.ProcessReader
 	Certificates(ctx context.Context, app string) ([]fly.Certificate, error)
-	Processes(ctx context.Context, app, id string) ([]fly.Process, error)
 	ReleaseAddress(ctx context.Context, grant *gate.Grant, app string, ip netip.Addr) error
 }
 
@@ -67,10 +67,19 @@ type ReleaseProposal = plan.Proposal[ReleaseWork, ReleaseResult]
 // Plan plans to release addresses. It refuses anything that is not a public address of the
 // app. The plan has blockers if the live Machines are not ready for Flycast.
 func (r *Releaser) Plan(ctx context.Context, in ReleaseInput) (ReleaseProposal, error) {
-	var none ReleaseProposal
 	s, err := rules.Read(ctx, r.Fly, in.App)
 	if err != nil {
-		return none, err
+		return ReleaseProposal{}, err
+	}
+	return r.PlanFrom(ctx, s, in)
+}
+
+// PlanFrom plans as [Releaser.Plan] does, for an app that was read before. The snapshot may be
+// the app as it will be after a deploy. What listens is read if the snapshot does not have it.
+func (r *Releaser) PlanFrom(ctx context.Context, s rules.Snapshot, in ReleaseInput) (ReleaseProposal, error) {
+	var none ReleaseProposal
+	if r.Journal != nil {
+		s = s.WithApprovals(r.Journal)
 	}
 	queue, err := r.queue(ctx, s, in)
 	if err != nil {
@@ -86,7 +95,9 @@ func (r *Releaser) Plan(ctx context.Context, in ReleaseInput) (ReleaseProposal, 
 		proposal.Nothing, proposal.Out.Unknown = nothingToRelease(s, in)
 		return proposal, nil
 	}
-	r.readListening(ctx, &s)
+	if s.Listening == nil {
+		s.Listening = rules.ReadListening(ctx, r.Fly, s)
+	}
 	certificates, known, err := r.certificates(ctx, in.App)
 	if err != nil {
 		return none, err
@@ -163,20 +174,6 @@ func releaseStep(addr fly.Address) plan.Step {
 	return plan.Step{
 		Verb: gate.ReleaseAddress, Target: addr.IP.String(),
 		Params: []plan.Param{{Name: plan.ParamKind, Value: string(addr.Kind)}},
-	}
-}
-
-// readListening looks into one started Machine for each group and region. A Machine
-// that cannot be read is not a blocker; the plan says that it was not checked.
-func (r *Releaser) readListening(ctx context.Context, s *rules.Snapshot) {
-	s.Listening = make(map[string][]fly.Process)
-	for _, id := range s.Sample() {
-		if ctx.Err() != nil {
-			return // the call has ended; what was not read stays unknown
-		}
-		if processes, err := r.Fly.Processes(ctx, s.Addresses.App.Name, id); err == nil {
-			s.Listening[id] = processes
-		}
 	}
 }
 

@@ -50,7 +50,13 @@ func (ReleaseWording) Effect(p plan.Plan, d plan.Detail) []string {
 		impact = "callers that use the listed addresses are cut off; the effect on other users of " +
 			plan.Line(p.App) + " is unknown"
 	}
-	out = slices.Concat(out, []string{impact}, p.HazardSentences(d))
+	return slices.Concat(out, []string{impact}, p.HazardSentences(d), LostCallers(p))
+}
+
+// LostCallers says which callers a plan that releases addresses cuts off, besides what its
+// impact and its hazards say.
+func LostCallers(p plan.Plan) []string {
+	var out []string
 	if family := plan.Line(p.FactValue(plan.FactLost)); family != "" {
 		out = append(out, fmt.Sprintf("no %s address is left: callers that have only %s cannot reach the app",
 			family, family))

@@ -80,13 +80,13 @@ func envelopeText(r *plan.Result, extra string) string {
 	}
 	if r.Plan != nil {
 		fmt.Fprintf(&b, "plan %.12s: impact %s", r.Plan.Digest, r.Plan.Impact)
-		for i, h := range r.Plan.Hazards {
-			fmt.Fprintf(&b, "%s%s", map[bool]string{true: "; hazards ", false: ", "}[i == 0], h)
-		}
 		if r.Plan.MonthlyUSDChange != 0 {
 			fmt.Fprintf(&b, "; monthly bill %+g US dollars", r.Plan.MonthlyUSDChange)
 		}
 		b.WriteByte('\n')
+		for _, h := range r.Plan.Hazards {
+			fmt.Fprintf(&b, "hazard %s: %s\n", h, h.Sentence())
+		}
 	}
 	for _, s := range r.Steps {
 		fmt.Fprintf(&b, "- %s: %s %s", s.State, s.Do, s.Target)
@@ -112,7 +112,8 @@ func envelopeText(r *plan.Result, extra string) string {
 	for _, list := range []struct {
 		name  string
 		lines []string
-	}{{"verified", r.Verified}, {"assumed", r.Assumed}, {"unknown", r.Unknown}, {"reach", r.Reach}, {"undo", r.Undo}} {
+	}{{"verified", r.Verified}, {"REFUTED", r.Refuted}, {"assumed", r.Assumed}, {"unknown", r.Unknown}, {"reach", r.Reach},
+		{"undo", r.Undo}, {"left behind", r.Left}} {
 		for _, line := range list.lines {
 			fmt.Fprintf(&b, "%s: %s\n", list.name, line)
 		}
@@ -141,11 +142,15 @@ func ReasonText(r plan.Reason) string {
 func NextText(next []plan.Next) string {
 	var b strings.Builder
 	for _, n := range next {
+		who := n.Who
+		if n.Blocking {
+			who += ", answer this before anything else"
+		}
 		what := n.Command
 		if n.Tool != "" {
 			what = n.Tool + argumentsText(n.Arguments)
 		}
-		fmt.Fprintf(&b, "next (%s): %s", n.Who, what)
+		fmt.Fprintf(&b, "next (%s): %s", who, what)
 		if what != "" {
 			b.WriteString(": ")
 		}
@@ -213,19 +218,21 @@ func (t *changing) reportNothing(p *proposal) *mcp.CallToolResult {
 	return t.respond(p.out)
 }
 
-// reportDryRun answers a call that only wants the plan.
-func (t *changing) reportDryRun(p *proposal) *mcp.CallToolResult {
+// reportDryRun answers a call that only wants the plan, with the call that carries it out.
+func (c *invocation) reportDryRun(p *proposal) *mcp.CallToolResult {
 	r := p.out.Envelope()
-	r.Status, r.App = plan.NeedsApproval, p.App
+	r.Status, r.App = plan.WouldApply, p.App
 	p.describe(r, plan.Planned)
-	why := "the same call without dry_run asks a person, unless a policy approves it, and then does it"
-	if !p.Gated && !t.spec.Effect.Gated() {
-		why = "the same call without dry_run does it, without asking"
-		r.Approval = &plan.ApprovalState{Channel: gate.ChannelNone}
+	why := "carries out this plan; asks a person, unless a policy approves it"
+	if !p.Gated && !c.spec.Effect.Gated() {
+		why = "carries out this plan; asks nobody"
+	}
+	if c.omitsContent {
+		why += "; with the same content"
 	}
 	r.Summary = strings.TrimSpace(p.summary + " Dry run: nothing was changed.")
-	r.Next = []plan.Next{{Who: "agent", Tool: t.spec.Name, Why: why}}
-	return t.respond(p.out)
+	r.Next = []plan.Next{{Who: "agent", Tool: c.spec.Name, Arguments: &plan.Arguments{Same: c.same}, Why: why}}
+	return c.respond(p.out)
 }
 
 // describe puts the plan into an envelope, with its steps in one state.

@@ -33,15 +33,17 @@ type proposal struct {
 // invocation is one tools/call on its way through the stages.
 type invocation struct {
 	*changing
-	caller   Caller
-	plan     planner
-	approval string // a code from a terminal
-	dryRun   bool
-	key      string    // of identical calls: the caller, the tool and all arguments
-	id       string    // of the tool and the arguments without approval and dry_run
-	progress *Progress // one for the whole call, because its values must grow
-	held     *Run      // the app, taken before the plan that an answer is judged by
-	retried  bool      // the call repeats an earlier one that was answered with a question
+	caller       Caller
+	plan         planner
+	approval     string // a code from a terminal
+	dryRun       bool
+	same         json.RawMessage // the arguments without approval and dry_run, for the calls that results suggest
+	omitsContent bool            // same lacks a long content
+	key          string          // of identical calls: the caller, the tool and all arguments
+	id           string          // of the tool and the arguments without approval and dry_run
+	progress     *Progress       // one for the whole call, because its values must grow
+	held         *Run            // the app, taken before the plan that an answer is judged by
+	retried      bool            // the call repeats an earlier one that was answered with a question
 }
 
 func (t *changing) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -92,7 +94,7 @@ func (t *changing) Call(ctx context.Context, request mcp.CallToolRequest) (*mcp.
 		return early, nil
 	}
 	if c.dryRun {
-		return t.reportDryRun(p), nil
+		return c.reportDryRun(p), nil
 	}
 	return c.decide(ctx, p, answer)
 }
@@ -127,7 +129,26 @@ func (c *invocation) decode(arguments map[string]any) *plan.Problem {
 	if c.id, err = callID(c.spec.Name, arguments); err != nil {
 		return errUnreadable()
 	}
+	if c.same, c.omitsContent, err = sameArguments(arguments); err != nil {
+		return errUnreadable()
+	}
 	return c.checkArgumentApp(arguments)
+}
+
+// maxContent is how many bytes of a content are repeated in a suggested call.
+const maxContent = 400
+
+// sameArguments returns the arguments of a call that carries out what this one asks for.
+func sameArguments(arguments map[string]any) (same json.RawMessage, omitsContent bool, err error) {
+	again := maps.Clone(arguments)
+	delete(again, "approval")
+	delete(again, "dry_run")
+	if content, _ := again["content"].(string); len(content) > maxContent {
+		delete(again, "content")
+		omitsContent = true
+	}
+	same, err = json.Marshal(again)
+	return same, omitsContent, err
 }
 
 // callID identifies what was called, whatever approval it carries: the plans of calls that
@@ -376,6 +397,7 @@ func (t *changing) apply(ctx context.Context, p *proposal, grant *gate.Grant, ru
 	if err != nil {
 		return t.reportFailure(p, t.Explain(ctx, err)), plan.Failed
 	}
+	t.noteDone(t.spec, out.Envelope())
 	if by := grant.Approval(); by.Channel != gate.ChannelNone {
 		out.Envelope().Approval = &plan.ApprovalState{Channel: by.Channel, By: by.By}
 	}

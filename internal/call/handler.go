@@ -41,6 +41,7 @@ type Deps struct {
 // Handler is what all tools of a server share.
 type Handler struct {
 	Deps
+	journeys journeys
 }
 
 // NewHandler returns the handler for a server's tools.

@@ -36,6 +36,9 @@ func (t *changing) reportRefusal(p *proposal, o gate.Outcome) *mcp.CallToolResul
 	} else {
 		p.describe(r, plan.NotStarted)
 	}
+	if o.Code == gate.Declined {
+		r.Left = t.noteDeclined(t.spec.Name, p.App)
+	}
 	if o.Kind == gate.Refuse && o.Code == gate.Unavailable && o.Reason == "" {
 		r.Next = []plan.Next{{Who: "person", Why: "use a client that can ask a person (elicitation), or start " +
 			"the server with --approval auto"}}

@@ -289,7 +289,7 @@ func TestDryRunTellsOfThePolicy(t *testing.T) {
 	w := calltest.NewServer(t, calltest.NewClock(), t.TempDir(), calltest.DeployByItself)
 	got := calltest.Serve(t.Context(), w.Tool("deploy", call.Restarts),
 		map[string]any{"app": "shop-api", "dry_run": true})
-	calltest.Expect(t, got, plan.NeedsApproval, "")
+	calltest.Expect(t, got, plan.WouldApply, "")
 	if len(got.Next) != 1 || !strings.Contains(got.Next[0].Why, "unless a policy approves it") {
 		t.Errorf("next: %+v", got.Next)
 	}

@@ -74,10 +74,11 @@ func (c *mcpClient) Close() error {
 
 // listing is the part of a list_ips result that the demo shows.
 type listing struct {
-	Summary   string
-	Verdict   string
-	Exposed   string
-	Addresses []struct {
+	Summary    string
+	Verdict    string
+	Exposed    string
+	OwnNetwork string `json:"own_network"`
+	Addresses  []struct {
 		IP         string
 		Kind       string
 		CreatedAt  string `json:"created_at"`
@@ -93,15 +94,15 @@ type listing struct {
 // outcome is the part of a changing tool's result that the demo shows.
 type outcome struct {
 	plan.Result
-	Diff  string
-	Draft string
+	Diff string
 }
 
 // arguments are those of the demo's calls.
 type callArguments struct {
-	App   string `json:"app,omitempty"`
-	Path  string `json:"path,omitempty"`
-	Draft string `json:"draft,omitempty"`
+	App     string `json:"app,omitempty"`
+	Path    string `json:"path,omitempty"`
+	Sleep   string `json:"sleep,omitempty"`
+	Network string `json:"network,omitempty"`
 }
 
 // String returns the arguments as they are sent.

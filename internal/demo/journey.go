@@ -9,8 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
-// journey makes the calls of the demo in the order of the job: it allocates a
-// Flycast address first and releases the public addresses last.
+// journey makes the calls of the demo.
 type journey struct {
 	page   *page
 	client *mcpClient
@@ -37,46 +36,17 @@ type step struct {
 // run lists the addresses, makes all calls and lists the addresses again. An
 // error is one of the connection; a call that fails is not an error here.
 func (j *journey) run(ctx context.Context) error {
-	if _, err := j.list(ctx, "The state of the app."); err != nil {
+	before, err := j.list(ctx, "The state of the app.")
+	if err != nil {
 		return err
 	}
-	deploy := callArguments{App: j.app, Path: j.file}
-	for _, c := range []step{
-		{
-			"allocate_flycast",
-			"Allocate a private address before anything is removed. It is free, so no approval is needed.",
-			callArguments{App: j.app},
-		},
-		{
-			"patch_services",
-			"Edit the app's fly.toml: plain HTTP inside the network, stop when idle, start on request.",
-			callArguments{Path: j.file},
-		},
-		{
-			"deploy",
-			"Deploy the edited file to the live Machines, one at a time. A person is asked.",
-			deploy,
-		},
-		{
-			"release_public_ips",
-			"Release the public addresses last, for good. A person is asked.",
-			callArguments{App: j.app},
-		},
-	} {
-		if j.reason != "" {
-			j.undone = append(j.undone, c.tool)
-			continue
-		}
-		if c.tool == "deploy" {
-			c.with = deploy
-		}
-		out, err := j.change(ctx, c)
-		if err != nil {
-			return err
-		}
-		if out.Draft != "" {
-			deploy = callArguments{App: j.app, Draft: out.Draft}
-		}
+	_, err = j.change(ctx, step{
+		"make_private",
+		"One plan for the whole job, in an order that keeps a way to reach the app. A person is asked.",
+		callArguments{App: j.app, Path: j.file, Sleep: "stop", Network: before.OwnNetwork},
+	})
+	if err != nil {
+		return err
 	}
 	after, err := j.list(ctx, "The state of the app afterwards.")
 	j.after = after

@@ -14,6 +14,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/journal/journaltest"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
+	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
 // deployedApp plans and applies deploys of one app on an emulated platform, on
@@ -88,7 +89,9 @@ func (b *deployedApp) stages(content string) stages {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	s, err := b.deployer.stages(b.t.Context(), in)
+	s, err := b.deployer.stages(b.t.Context(), in, func() (rules.Snapshot, error) {
+		return b.deployer.read(b.t.Context(), b.app)
+	})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -51,6 +51,9 @@ func (d *Deployer) Apply(ctx context.Context, w Work, grant *gate.Grant, report 
 		report(progress(p))
 	})
 	out := reportResult(w, outcome)
+	if out.Status == plan.Applied {
+		out.Reach = plan.Shortened(w.After().Reach())
+	}
 	d.checkAddresses(ctx, w, &out)
 	return out, nil
 }

@@ -11,6 +11,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/flycast-mcp/flycast-mcp/flytoml"
@@ -78,6 +79,27 @@ type Work struct {
 // Snapshot returns the app as the plan saw it.
 func (w Work) Snapshot() rules.Snapshot { return w.judged.Before }
 
+// After returns the app as the deploy will leave it, if all goes well: its Machines have the
+// configuration that they get. The first Machines of an app have no id yet; other new ones are
+// left out.
+func (w Work) After() rules.Snapshot {
+	s := w.judged.Before
+	s.Machines = slices.Clone(s.Machines)
+	for _, c := range w.Rollout.Updates {
+		for i := range s.Machines {
+			if s.Machines[i].ID == c.Before.ID {
+				s.Machines[i].Config = c.After
+			}
+		}
+	}
+	if len(s.Machines) == 0 {
+		for _, c := range w.Rollout.Creates {
+			s.Machines = append(s.Machines, fly.Machine{State: "started", Region: c.Region, Config: c.Config})
+		}
+	}
+	return s
+}
+
 // stages are the values that planning goes by, in the order in which they come about.
 type stages struct {
 	in         Input
@@ -96,14 +118,23 @@ type stages struct {
 
 // Plan finds out what a deploy would do. Nothing is changed.
 func (d *Deployer) Plan(ctx context.Context, in Input) (Proposal, error) {
-	s, err := d.stages(ctx, in)
+	return d.plan(ctx, in, func() (rules.Snapshot, error) { return d.read(ctx, in.App) })
+}
+
+// PlanFrom plans as [Deployer.Plan] does, for an app that was read before.
+func (d *Deployer) PlanFrom(ctx context.Context, snapshot rules.Snapshot, in Input) (Proposal, error) {
+	return d.plan(ctx, in, func() (rules.Snapshot, error) { return snapshot, listed(snapshot) })
+}
+
+func (d *Deployer) plan(ctx context.Context, in Input, read func() (rules.Snapshot, error)) (Proposal, error) {
+	s, err := d.stages(ctx, in, read)
 	if err != nil {
 		return Proposal{}, err
 	}
 	return s.proposal(), nil
 }
 
-func (d *Deployer) stages(ctx context.Context, in Input) (s stages, err error) {
+func (d *Deployer) stages(ctx context.Context, in Input, read func() (rules.Snapshot, error)) (s stages, err error) {
 	s.in = in
 	if s.definition, err = in.definition(); err != nil {
 		return s, err
@@ -112,7 +143,7 @@ func (d *Deployer) stages(ctx context.Context, in Input) (s stages, err error) {
 	if err != nil {
 		return s, err
 	}
-	if s.snapshot, err = d.read(ctx, in.App); err != nil {
+	if s.snapshot, err = read(); err != nil {
 		return s, err
 	}
 	if s.past, err = d.earlier(in.App); err != nil {
@@ -181,13 +212,21 @@ func (in Input) definition() (*flytoml.Definition, error) {
 // read reads the app, whose Machines must be known.
 func (d *Deployer) read(ctx context.Context, app string) (rules.Snapshot, error) {
 	snapshot, err := rules.Read(ctx, d.Client, app)
-	if err == nil && !snapshot.MachinesKnown {
-		err = &plan.Problem{
-			Code: gate.Unauthorized, Message: "this token is not allowed to read the app's Machines",
-			Hint: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", app),
-		}
+	if err == nil {
+		err = listed(snapshot)
 	}
 	return snapshot, err
+}
+
+// listed returns an error unless the snapshot has the Machines.
+func listed(s rules.Snapshot) error {
+	if s.MachinesKnown {
+		return nil
+	}
+	return &plan.Problem{
+		Code: gate.Unauthorized, Message: "this token is not allowed to read the app's Machines",
+		Hint: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", s.Addresses.App.Name),
+	}
 }
 
 func (d *Deployer) state(app string, machines []fly.Machine, past history.Past) target.State {

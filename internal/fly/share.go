@@ -231,6 +231,11 @@ func (s *Shared) Machines(ctx context.Context, app string) ([]Machine, error) {
 	return shareOfApp(ctx, s, "machines", app, cloneEach(Machine.clone), s.client.Machines)
 }
 
+// Certificates is [Client.Certificates].
+func (s *Shared) Certificates(ctx context.Context, app string) ([]Certificate, error) {
+	return shareOfApp(ctx, s, "certificates", app, slices.Clone[[]Certificate], s.client.Certificates)
+}
+
 // Release is [Client.Release].
 func (s *Shared) Release(ctx context.Context, app string) (Release, error) {
 	return shareOfApp(ctx, s, "release", app, Release.clone, s.client.Release)

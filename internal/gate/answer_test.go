@@ -71,6 +71,7 @@ func TestQuestionThatWaitedToBeWritten(t *testing.T) {
 	f.clock.Advance(time.Second)
 	wants(t, f.decide(release(), acceptReply(release(), question)), NeedsTerminal, Unavailable)
 
+	f = newTestGate(t)
 	question = f.Decide(release(), nil)
 	f.clock.Advance(4 * time.Minute)
 	f.RecordSent(question.State, f.clock.Now())

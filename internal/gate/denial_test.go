@@ -148,7 +148,7 @@ func TestNoReplyFallsThrough(t *testing.T) {
 		f, _, _ := signedAndAsked(t)
 		r := release()
 		r.Retried = true
-		wants(t, f.decide(r, nil), Ask, "")
+		wants(t, f.decide(r, nil), NeedsTerminal, NoAnswer)
 		f.nothingBurnt()
 	})
 }

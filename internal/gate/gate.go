@@ -55,7 +55,7 @@ const (
 	formLife = 5 * time.Minute
 	// maxUnanswered is how many questions may stay unanswered before the terminal is
 	// offered instead.
-	maxUnanswered = 2
+	maxUnanswered = 1
 	// memory is how long unanswered, late and closed questions are remembered.
 	memory = time.Hour
 )

@@ -379,7 +379,6 @@ func TestTerminalCommitConcurrently(t *testing.T) {
 func TestTerminalBeforeQuestion(t *testing.T) {
 	f := newTestGate(t)
 	f.ask(release())
-	f.ask(release())
 	out := f.decide(release(), nil)
 	wants(t, out, NeedsTerminal, NoAnswer)
 	f.sign(out.Ticket, release().Digest)

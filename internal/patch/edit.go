@@ -18,9 +18,14 @@ import (
 // request returns the edit that the call asks for, on top of Fly's blueprint for private apps.
 func (e *Editor) request(ctx context.Context, in Input, f file) (edit.Request, error) {
 	want := edit.Blueprint()
-	want.Groups, want.MinMachines, want.PlainPorts = in.Groups, &in.MinMachines, in.PlainPorts
-	if in.Autostop != "" {
-		want.KeepSuspend = false
+	want.Groups, want.PlainPorts = in.Groups, in.PlainPorts
+	want.KeepOff, want.KeepMinimum = true, in.MinMachines == nil
+	if in.MinMachines != nil {
+		want.MinMachines = in.MinMachines
+	}
+	isChosen := in.Autostop != "" && in.Autostop != KeepAutostop
+	if isChosen {
+		want.KeepSuspend, want.KeepOff = false, false
 		autostop, err := machine.ParseAutostop(in.Autostop)
 		if err != nil {
 			return edit.Request{}, plan.Invalid("%s", outside.Error(err, 600))
@@ -29,7 +34,7 @@ func (e *Editor) request(ctx context.Context, in Input, f file) (edit.Request, e
 	}
 	// A database or a log shipper sleeps only on purpose: by autostop, and by the name of
 	// its group.
-	want.Engines = in.Autostop != "" && len(in.Groups) > 0
+	want.Engines = isChosen && len(in.Groups) > 0
 	if in.SoftLimit > 0 {
 		want.SoftLimit, want.ConcurrencyType = &in.SoftLimit, "requests"
 	}

@@ -23,12 +23,15 @@ type Input struct {
 	Content      string
 	Groups       []string // only services of these process groups
 	InternalPort int      // for Create
-	Autostop     string
-	MinMachines  int
+	Autostop     string   // off, stop or suspend; empty or [KeepAutostop]: what the file sets, else stop
+	MinMachines  *int     // nil: what the file sets, else 0
 	SoftLimit    int
 	Create       string // [plan.CreateHTTP] or [plan.CreateTCP]
 	PlainPorts   []int
 }
+
+// KeepAutostop is the autostop that leaves what the file sets on purpose.
+const KeepAutostop = "keep"
 
 // Result is what the tool answers.
 type Result struct {
@@ -60,6 +63,14 @@ type Work struct {
 	adopt   bool   // deploy is to update Machines that fly deploy did not make
 	refused bool   // flyctl refuses the file after the edit too
 	result  Result
+}
+
+// Files returns the file as it will be after the edit, and as it is before.
+func (w Work) Files() (after, before *flytoml.File, err error) {
+	if after, err = source.Parse(w.name, w.after); err == nil {
+		before, err = source.Parse(w.name, w.before)
+	}
+	return after, before, err
 }
 
 // Proposal is a planned edit.

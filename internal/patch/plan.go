@@ -75,6 +75,7 @@ func (e *Editor) Plan(ctx context.Context, in Input) (Proposal, error) {
 	}
 	p := Proposal{Plan: plan.Plan{Tool: Tool, App: f.app, Impact: plan.ImpactNone}, Out: result}
 	if len(edited.Changes) == 0 && work.behind == "" {
+		p.Work = work
 		p.Nothing, p.Next = nothing(in, f, result)
 		return p, nil
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -138,8 +139,10 @@ type Next struct {
 }
 
 // Arguments are those that a next call may have: never an approval, and never what would
-// override a blocker.
+// override a blocker, unless the call itself had it.
 type Arguments struct {
+	Same json.RawMessage `json:"-"` // those of the call itself, in place of all others
+
 	App           string   `json:"app,omitempty"`
 	Run           string   `json:"run,omitempty"`
 	Path          string   `json:"path,omitempty"`
@@ -150,6 +153,10 @@ type Arguments struct {
 	InternalPort  int      `json:"internal_port,omitempty"`
 	PlainPorts    []int    `json:"plain_ports,omitempty"`
 	Adopt         bool     `json:"adopt,omitempty"`
+	Network       string   `json:"network,omitempty"`
+	Order         string   `json:"order,omitempty"`
+	Sleep         string   `json:"sleep,omitempty"`
+	Autostop      string   `json:"autostop,omitempty"`
 }
 
 // Values of create: what kind of service patch_services adds.
@@ -158,8 +165,20 @@ const (
 	CreateTCP  = "tcp"
 )
 
+// MarshalJSON returns the arguments as an object.
+func (a Arguments) MarshalJSON() ([]byte, error) {
+	if a.Same != nil {
+		return a.Same, nil
+	}
+	type plain Arguments
+	return json.Marshal(plain(a))
+}
+
 // String returns the arguments as they are written in a sentence.
 func (a Arguments) String() string {
+	if a.Same != nil {
+		return string(a.Same)
+	}
 	var parts []string
 	add := func(name, value string) {
 		if value != "" {
@@ -182,6 +201,10 @@ func (a Arguments) String() string {
 	list("ips", a.IPs)
 	list("process_groups", a.ProcessGroups)
 	add("create", a.Create)
+	add("network", a.Network)
+	add("order", a.Order)
+	add("sleep", a.Sleep)
+	add("autostop", a.Autostop)
 	if a.Adopt {
 		parts = append(parts, "adopt: true")
 	}

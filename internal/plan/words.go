@@ -291,4 +291,5 @@ const (
 	BindLoopback        = "bind_loopback"
 	UDPService          = "udp_service"
 	MachineUnread       = "machine_unread"
+	CallersUnclear      = "callers_network" // only a person knows where the callers are
 )

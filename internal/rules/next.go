@@ -19,6 +19,10 @@ func (s Snapshot) Next() []plan.Next {
 	}
 	public := slices.ContainsFunc(s.Addresses.List, func(a fly.Address) bool { return a.Kind.Public() })
 	switch {
+	case has[plan.UDPService] || has[plan.BindLoopback]:
+		return s.decide()
+	case s.AsksCallers():
+		return []plan.Next{s.callersQuestion()}
 	case has[plan.NoFlycast] || has[plan.FlycastWrongNetwork]:
 		return []plan.Next{agent("allocate_flycast", plan.Arguments{App: app},
 			"first step: a Flycast address is free, and keeps a later deploy from making the app public")}
@@ -33,7 +37,7 @@ func (s Snapshot) Next() []plan.Next {
 		return s.askNetwork([]plan.Next{agent("release_public_ips", plan.Arguments{App: app},
 			"nothing answers on the public addresses yet: release them before a service is deployed")})
 	case has[plan.NoServices]:
-		return []plan.Next{person("say which port the app listens on (internal_port); then call patch_services with create")}
+		return []plan.Next{mustAnswer("say which port the app listens on (internal_port); then call patch_services with create")}
 	case has[plan.NoPorts]:
 		return AddService(s.NewService())
 	case has[plan.TLSOnly]:
@@ -43,8 +47,6 @@ func (s Snapshot) Next() []plan.Next {
 		return PatchThenDeploy(plan.Arguments{App: app}, fileHint)
 	case has[plan.NoMachineAnswers]:
 		return s.wake()
-	case has[plan.UDPService] || has[plan.BindLoopback]:
-		return s.decide()
 	case public:
 		return s.askNetwork([]plan.Next{
 			person("who calls the public address (webhooks, monitors, browsers, other apps)? they will be cut off"),
@@ -71,6 +73,9 @@ func agent(tool string, arguments plan.Arguments, why string) plan.Next {
 
 func person(why string) plan.Next { return plan.Next{Who: "person", Why: why} }
 
+// mustAnswer asks a person a question without whose answer nothing else makes sense.
+func mustAnswer(why string) plan.Next { return plan.Next{Who: "person", Blocking: true, Why: why} }
+
 func command(line, why string) plan.Next { return plan.Next{Who: "person", Command: line, Why: why} }
 
 // unlisted returns the command that makes a token which can read the Machines.
@@ -90,28 +95,22 @@ func (s Snapshot) askNetwork(next []plan.Next) []plan.Next {
 	return append([]plan.Next{question}, next...)
 }
 
-// decide asks a person about what no tool can fix. If UDP comes in over a dedicated IPv4
-// address that is kept, the other public addresses can be released without it.
+// decide asks a person about what no tool can fix, and suggests nothing else.
 func (s Snapshot) decide() []plan.Next {
-	var next []plan.Next
-	onlyUDP := true
 	for _, b := range s.Blockers() {
-		onlyUDP = onlyUDP && b.ID == plan.UDPService
-		if len(next) < plan.MaxNext-1 {
-			next = append(next, person(b.What+": "+b.Fix))
+		if b.ID == plan.UDPService || b.ID == plan.BindLoopback {
+			return []plan.Next{mustAnswer(b.What + ": " + b.Fix)}
 		}
 	}
-	var others []string
-	for _, addr := range s.Addresses.List {
-		if addr.Kind.Public() && addr.Kind != fly.DedicatedV4 {
-			others = append(others, addr.IP.String())
-		}
-	}
-	if onlyUDP && KeepsUDP(s.Addresses.List) && len(others) > 0 && len(others) <= plan.MaxItems {
-		next = append(next, agent("release_public_ips", plan.Arguments{App: s.Addresses.App.Name, IPs: others},
-			"if the dedicated IPv4 is kept for UDP: releases the others; asks a person"))
-	}
-	return next
+	return nil
+}
+
+// callersQuestion asks where the callers of an app on a network of its own are.
+func (s Snapshot) callersQuestion() plan.Next {
+	app, own := s.Addresses.App.Name, plan.Clean(s.OwnNetwork())
+	return mustAnswer(fmt.Sprintf("which network are the callers of %s on? It is on its own network %s, and apps elsewhere "+
+		"cannot reach a Flycast address there. Then call make_private with network: %s, or %s for the organization's "+
+		"default network", app, own, own, fly.DefaultNetwork))
 }
 
 // PatchThenDeploy returns the two calls that put edited services onto the Machines.

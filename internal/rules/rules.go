@@ -20,6 +20,9 @@ type Snapshot struct {
 	Machines      []fly.Machine
 	MachinesKnown bool
 	Listening     map[string][]fly.Process // Machine id → processes; of a sample of Machines
+	// ForeignApproved reports that the app has a Flycast address on a network other than its own
+	// because a person approved it: the callers are there.
+	ForeignApproved bool
 }
 
 // Verdict says through which kinds of addresses the app can be reached.
@@ -255,6 +258,9 @@ func (s Snapshot) deployBlockers() []plan.Blocker {
 	case No:
 		add(plan.NoFlycast, "no Flycast address: "+app+".flycast does not exist", allocate)
 	case onlyForeign:
+		if s.ForeignApproved {
+			break
+		}
 		add(plan.FlycastWrongNetwork, "every Flycast address is on a network other than the app's own", allocate)
 	}
 	if !s.MachinesKnown {
