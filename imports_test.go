@@ -63,6 +63,8 @@ func edges() map[string][]string {
 			"flytoml/machine"},
 		"internal/address": {"internal/fly", "internal/gate", "internal/journal", "internal/plan",
 			"internal/rules"},
+		"internal/audit": {"flytoml", "flytoml/lint", "flytoml/machine", "internal/fly", "internal/gate",
+			"internal/outside", "internal/plan", "internal/rules"},
 		"internal/deploy/rollout": {"internal/fly", "internal/plan", "flytoml/machine", "internal/gate"},
 		"internal/deploy": {
 			"flytoml", "flytoml/machine", "internal/deploy/convert", "internal/deploy/drift",

@@ -120,6 +120,7 @@ type Machine struct {
 	Started    time.Time // of the newest start event; zero if there is none
 	Exit       *Exit     // the newest exit event, if it is newer than the newest start
 	CreatedAt  time.Time
+	UpdatedAt  time.Time // of its configuration; zero if unknown
 }
 
 // Whole reports whether the whole configuration of the Machine was read. Otherwise

@@ -119,6 +119,7 @@ type wireMachine struct {
 	Checks           []wireCheck     `json:"checks"`
 	Events           []wireEvent     `json:"events"`
 	CreatedAt        string          `json:"created_at"`
+	UpdatedAt        string          `json:"updated_at"`
 }
 
 type wireImage struct {
@@ -207,6 +208,7 @@ func (w wireMachine) machine() (Machine, error) {
 		ImageRef:   validOrEmpty(w.ImageRef.String(), imageWord),
 		Events:     history(w.Events),
 		CreatedAt:  parseTime(w.CreatedAt),
+		UpdatedAt:  parseTime(w.UpdatedAt),
 	}
 	m.Started, m.Exit = lastStart(m.Events), lastExit(m.Events)
 	for _, config := range []*machine.Config{w.IncompleteConfig, w.Config} {

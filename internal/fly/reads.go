@@ -63,6 +63,20 @@ type appsPage struct {
 // gets code unauthorized. If only some apps may be named, they are the answer, and
 // nothing is sent.
 func (c *Client) AppNames(ctx context.Context) ([]string, error) {
+	return c.appNames(ctx, c.organization)
+}
+
+// OrganizationApps is [Client.AppNames] for one organization. If only some apps may be
+// named, all of them are the answer, whatever their organization.
+func (c *Client) OrganizationApps(ctx context.Context, slug string) ([]string, error) {
+	if !orgSlug.MatchString(slug) {
+		return nil, plan.Invalid("%s is not the slug of an organization", quote(slug))
+	}
+	return c.appNames(ctx, slug)
+}
+
+// appNames lists the apps of an organization, or of all if it is empty.
+func (c *Client) appNames(ctx context.Context, organization string) ([]string, error) {
 	if len(c.apps) > 0 {
 		return slices.Sorted(slices.Values(c.apps)), nil
 	}
@@ -78,7 +92,7 @@ func (c *Client) AppNames(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		for _, node := range page.Apps.Nodes {
-			if ValidAppName(node.Name) && (c.organization == "" || node.Organization.HasSlug(c.organization)) {
+			if ValidAppName(node.Name) && (organization == "" || node.Organization.HasSlug(organization)) {
 				names = append(names, node.Name)
 			}
 		}

@@ -157,6 +157,7 @@ type Arguments struct {
 	Order         string   `json:"order,omitempty"`
 	Sleep         string   `json:"sleep,omitempty"`
 	Autostop      string   `json:"autostop,omitempty"`
+	MinMachines   *int     `json:"min_machines_running,omitempty"`
 }
 
 // Values of create: what kind of service patch_services adds.
@@ -205,6 +206,9 @@ func (a Arguments) String() string {
 	add("order", a.Order)
 	add("sleep", a.Sleep)
 	add("autostop", a.Autostop)
+	if a.MinMachines != nil {
+		parts = append(parts, fmt.Sprintf("min_machines_running: %d", *a.MinMachines))
+	}
 	if a.Adopt {
 		parts = append(parts, "adopt: true")
 	}

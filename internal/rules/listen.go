@@ -17,31 +17,26 @@ import (
 // still starting.
 func (s Snapshot) unreachableListeners() []string {
 	var out []string
-	for _, m := range s.Machines {
-		processes, sampled := s.Listening[m.ID]
-		if !sampled {
-			continue
-		}
-		services, err := m.Config.Services()
-		if err != nil {
-			continue
-		}
-		for _, sv := range services {
-			if !sv.IsRouted() || sv.InternalPort == 0 {
-				continue // Fly Proxy does not connect to it
-			}
-			if problem := listenProblem(processes, sv.InternalPort); problem != "" {
-				out = append(out, fmt.Sprintf("Machine %s: port %d is %s", m.ID, sv.InternalPort, problem))
-			}
-		}
+	for _, p := range s.ListenProblems() {
+		out = append(out, fmt.Sprintf("Machine %s: port %d is %s", p.Machine, p.Port, p.Where))
 	}
 	slices.Sort(out)
-	return slices.Compact(out)
+	return out
 }
+
+// ListenPlace is where a program listens that Fly Proxy cannot reach, as part of a sentence.
+type ListenPlace string
+
+// The places.
+const (
+	OnLoopback  ListenPlace = "open on loopback only"
+	OnPrivateIP ListenPlace = "open on the private IPv6 address only, which Fly Proxy cannot reach"
+	OnOtherPort ListenPlace = "not open, but other ports are"
+)
 
 // listenProblem returns why Fly Proxy cannot reach the program on a TCP port; empty
 // if it can, or if that is unknown.
-func listenProblem(processes []fly.Process, port int) string {
+func listenProblem(processes []fly.Process, port int) ListenPlace {
 	var loopback, sixpn, other bool
 	for _, p := range processes {
 		for _, socket := range p.Listen {
@@ -64,11 +59,11 @@ func listenProblem(processes []fly.Process, port int) string {
 	}
 	switch {
 	case loopback:
-		return "open on loopback only"
+		return OnLoopback
 	case sixpn:
-		return "open on the private IPv6 address only, which Fly Proxy cannot reach"
+		return OnPrivateIP
 	case other:
-		return "not open, but other ports are"
+		return OnOtherPort
 	}
 	return ""
 }

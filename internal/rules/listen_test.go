@@ -74,7 +74,7 @@ func TestListens(t *testing.T) {
 				{hallpass, program(test.sockets...)},
 				{program(), program(test.sockets...), hallpass},
 			} {
-				if got := listenProblem(processes, 8080); got != test.want {
+				if got := listenProblem(processes, 8080); string(got) != test.want {
 					t.Errorf("%v: got %q, want %q", processes, got, test.want)
 				}
 			}
