@@ -12,6 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/internal/audit"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/platformtest"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
@@ -82,11 +83,19 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-func remedyText(t *testing.T, v any) string {
+// remedyText is who does what. The sentences of steps are tested where they are made.
+func remedyText(t *testing.T, next plan.Next) string {
 	t.Helper()
-	text, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
+	text := next.Who
+	if next.Blocking {
+		text += " (blocking)"
 	}
-	return string(text)
+	if next.Arguments != nil {
+		arguments, err := json.Marshal(next.Arguments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += fmt.Sprintf(" %s %s", next.Tool, arguments)
+	}
+	return strings.TrimSpace(text + " " + next.Command)
 }

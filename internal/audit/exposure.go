@@ -135,7 +135,12 @@ func unusualPorts(f *Facts) []match {
 	return out
 }
 
+// allocate is the call that gives the app a Flycast address, unless a person has to answer
+// something first.
 func allocate(f *Facts) plan.Next {
+	if next := f.State.Next(); len(next) > 0 && next[0].Blocking {
+		return next[0]
+	}
 	return plan.Next{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: f.App},
 		Why: "free, and keeps a later deploy from making the app public"}
 }
