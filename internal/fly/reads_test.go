@@ -441,3 +441,15 @@ func TestConcurrentReads(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+func TestOrganizationApps(t *testing.T) {
+	p, client := sandboxClient(t, flysim.Options{})
+	p.AddApp("partner-app", "partner", "")
+	names, err := client.OrganizationApps(t.Context(), "partner")
+	if err != nil || !slices.Equal(names, []string{"partner-app"}) {
+		t.Errorf("apps of partner: %v, %v", names, err)
+	}
+	if _, err := client.OrganizationApps(t.Context(), "not a slug"); CodeOf(err) != gate.InvalidInput {
+		t.Errorf("not a slug: %v", err)
+	}
+}
