@@ -17,10 +17,10 @@ import (
 
 func journalCommand(p program) *cobra.Command {
 	c := &cobra.Command{
-		Use: "journal", Short: "Repair the record of what was approved and done", Args: cobra.NoArgs,
+		Use: "journal", Short: "Check, show, rotate or repair the record of what was approved and done", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(journalRecoverCommand(p))
+	c.AddCommand(journalVerifyCommand(p), journalShowCommand(p), journalRotateCommand(p), journalRecoverCommand(p))
 	return c
 }
 

@@ -126,7 +126,7 @@ func (j *Journal) checkIntact() (head, error) {
 	case err != nil:
 		return head{}, err
 	case !os.SameFile(opened, there):
-		return head{}, lostError(j.path, "was replaced by another file")
+		return head{}, fmt.Errorf("the journal %s %w: %w", j.path, errReplaced, ErrLost)
 	case opened.Size() < j.read:
 		return head{}, lostError(j.path, "was truncated")
 	}
@@ -145,6 +145,8 @@ func (j *Journal) checkIntact() (head, error) {
 		return head{}, err
 	case h.Journal != j.id:
 		return head{}, lostError(j.path, "has the head file of another journal")
+	case j.isOutdated(h):
+		return head{}, nil
 	case h.Size > opened.Size():
 		return head{}, lostError(j.path, "was truncated")
 	}
@@ -158,6 +160,15 @@ func (j *Journal) advance(data []byte) {
 	if j.tail = append(j.tail, data[max(len(data)-maxTail, 0):]...); len(j.tail) > maxTail {
 		j.tail = bytes.Clone(j.tail[len(j.tail)-maxTail:])
 	}
+}
+
+// errReplaced means that there is another file at the journal's path.
+var errReplaced = errors.New("was replaced by another file")
+
+// isOutdated reports whether a head is that of the journal that this one continues: a
+// rotation was cut short before it wrote the new one.
+func (j *Journal) isOutdated(h head) bool {
+	return j.prev != "" && strings.HasPrefix(h.SHA256, j.prev)
 }
 
 // ErrOpenFolder means that others can write to the journal's folder: they could

@@ -46,6 +46,8 @@ const (
 	Halted    Event = "halted"    // a call asked a run to stop
 	Finished  Event = "finished"  // a run ended
 	Recovered Event = "recovered" // the journal begins in place of one that was lost
+	Rotated   Event = "rotated"   // the journal continues the one that Archive names
+	Saved     Event = "saved"     // what a run found before it changed anything was kept, for undo
 )
 
 // Entry is one line of the journal. Empty fields are left out.
@@ -71,6 +73,12 @@ type Entry struct {
 	// Instance is the version of a Machine, Config the hash of a configuration.
 	Instance string `json:"instance,omitempty"`
 	Config   string `json:"config,omitempty"`
+	// Archive is the name of the file that the journal continues, in Rotated.
+	Archive string `json:"archive,omitempty"`
+	// Carried marks the copy of an entry that is in an archive too.
+	Carried bool `json:"carried,omitempty"`
+	// Chain is the hash of everything before the line; in Rotated, of the archive.
+	Chain string `json:"chain,omitempty"`
 }
 
 // Journal is an open journal. It is safe for concurrent use, also by several
@@ -82,6 +90,7 @@ type Journal struct {
 	now   func() time.Time
 	id    string // from the head
 	born  time.Time
+	prev  string               // hash of the journal that this one continues; empty: none
 	read  int64                // how much of the file was read or written
 	sum   hash.Hash            // of these bytes
 	tail  []byte               // the last of them
@@ -106,10 +115,8 @@ func Open(path string, now func() time.Time) (*Journal, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	j := &Journal{
-		path: path, now: now, sum: sha256.New(), burnt: map[string]time.Time{}, uses: map[string][]time.Time{},
-		denials: map[planKey]Entry{}, runs: map[runKey][]*runRecord{}, steps: map[[16]byte]struct{}{},
-	}
+	j := &Journal{path: path, now: now}
+	j.reset()
 	flags := os.O_RDWR | os.O_APPEND | os.O_CREATE | disk.NoWait
 	if _, err := os.Lstat(headPath(path)); err == nil {
 		flags &^= os.O_CREATE // there was a journal before
@@ -127,12 +134,21 @@ func Open(path string, now func() time.Time) (*Journal, error) {
 		err = &fs.PathError{Op: "open", Path: path, Err: disk.ErrNotRegular}
 	}
 	if err == nil {
+		j.prev = continues(file)
 		err = j.start()
 	}
 	if err != nil && !errors.Is(err, ErrLost) {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), file.Close())
 	}
 	return j, nil
+}
+
+// reset forgets everything that was read.
+func (j *Journal) reset() {
+	j.read, j.sum, j.tail, j.sweep = 0, sha256.New(), nil, 0
+	j.burnt, j.uses = map[string]time.Time{}, map[string][]time.Time{}
+	j.denials, j.runs = map[planKey]Entry{}, map[runKey][]*runRecord{}
+	j.steps = map[[16]byte]struct{}{}
 }
 
 // start reads the file for the first time, and writes the head of a new one.
@@ -146,7 +162,8 @@ func (j *Journal) start() error {
 		return err
 	}
 	return j.withLock(func() error {
-		if _, err := os.Lstat(headPath(j.path)); errors.Is(err, fs.ErrNotExist) {
+		h, err := readHead(j.path)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && j.isOutdated(h) {
 			return j.writeHead()
 		}
 		return nil
@@ -281,14 +298,12 @@ func (j *Journal) withLock(do func() error) error {
 	if j.file == nil {
 		return lostError(j.path, "was deleted")
 	}
-	if err := disk.WaitLock(j.file); err != nil {
-		return fmt.Errorf("journal: %w", err)
+	h, err := j.lock()
+	if err != nil {
+		return err
 	}
-	defer disk.Unlock(j.file)
-	h, err := j.checkIntact()
-	if err == nil {
-		err = j.catchUp(h)
-	}
+	defer func() { disk.Unlock(j.file) }()
+	err = j.catchUp(h)
 	if errors.Is(err, ErrLost) {
 		return err // names the journal already
 	}
@@ -298,8 +313,31 @@ func (j *Journal) withLock(do func() error) error {
 	return do()
 }
 
+// lock takes the lock of the file that has the journal now, and checks it. After an error
+// the lock is not held.
+func (j *Journal) lock() (head, error) {
+	for {
+		if err := disk.WaitLock(j.file); err != nil {
+			return head{}, fmt.Errorf("journal: %w", err)
+		}
+		h, err := j.checkIntact()
+		if err == nil {
+			return h, nil
+		}
+		followed := errors.Is(err, errReplaced) && j.follow()
+		if followed {
+			continue // follow closed the old file, which gave its lock back
+		}
+		disk.Unlock(j.file)
+		if errors.Is(err, ErrLost) {
+			return head{}, err // names the journal already
+		}
+		return head{}, fmt.Errorf("journal: %w", err)
+	}
+}
+
 func (j *Journal) append(e Entry) error {
-	e.Time = j.now().UTC()
+	e.Time, e.Chain = j.now().UTC(), shortSum(j.sum)
 	line, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("journal: %w", err)

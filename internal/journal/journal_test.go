@@ -66,6 +66,7 @@ func readEntries(t *testing.T, path string) []Entry {
 	for lines.Scan() {
 		var e Entry
 		if json.Unmarshal(lines.Bytes(), &e) == nil {
+			e.Chain = "" // verify_test.go is about it
 			out = append(out, e)
 		}
 	}
