@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 
+	"github.com/flycast-mcp/flycast-mcp/internal/audit"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
@@ -14,6 +15,8 @@ import (
 type Client interface {
 	deploy.Client
 	addressChanger
+	audit.Reader
+	audit.Apps
 	AppNames(ctx context.Context) ([]string, error)
 }
 

@@ -34,7 +34,7 @@ func TestGoldenDefinitions(t *testing.T) {
 		}
 		golden(t, filepath.Join("..", "testdata", "golden", "tools", tool.Spec().Name+".json"), append(got, '\n'))
 	}
-	want := []string{"list_ips", "make_private", "allocate_flycast", "patch_services", "deploy", "deploy_status",
+	want := []string{"list_ips", "audit", "why_awake", "make_private", "allocate_flycast", "patch_services", "deploy", "deploy_status",
 		"deploy_stop", "release_public_ips"}
 	if !slices.Equal(names, want) {
 		t.Errorf("tools are %v, want %v", names, want)
@@ -174,8 +174,8 @@ func TestSpecs(t *testing.T) {
 			t.Errorf("%s: read-only and destructive", s.Name)
 		}
 	}
-	if got := len(ReadOnly(declared())); got != 1 {
-		t.Errorf("%d tools are read-only, want 1", got)
+	if got := len(ReadOnly(declared())); got != 3 {
+		t.Errorf("%d tools are read-only, want 3", got)
 	}
 	if got, want := Changers(declared()), []string{"make_private", "allocate_flycast", "patch_services", "deploy",
 		"release_public_ips"}; !slices.Equal(got, want) {

@@ -34,6 +34,7 @@ type toolset struct {
 	look   Looker
 	roots  *roots.Roots
 	drafts *source.Drafts
+	audits *audits
 
 	allocator *address.Allocator // one: it remembers allocations whose outcome is unknown
 }
@@ -42,7 +43,7 @@ func newToolset(d Deps) *toolset {
 	d.Schemas = schemas
 	handler := call.NewHandler(d.Deps)
 	return &toolset{Handler: handler, fly: d.Fly, look: d.Look, roots: d.Roots, drafts: source.NewDrafts(d.Clock),
-		allocator: address.NewAllocator(d.Fly, d.Clock, handler.Record)}
+		audits: newAudits(d.Clock), allocator: address.NewAllocator(d.Fly, d.Clock, handler.Record)}
 }
 
 // All returns the tools, in the order in which a person would use them.
@@ -51,6 +52,8 @@ func All(d Deps) []call.Tool { return newToolset(d).all() }
 func (a *toolset) all() []call.Tool {
 	return []call.Tool{
 		a.listIPs(),
+		a.audit(),
+		a.whyAwake(),
 		a.makePrivate(),
 		a.allocateFlycast(),
 		a.patchServices(),

@@ -40,6 +40,16 @@ func NewProgress(ctx context.Context, request mcp.CallToolRequest) *Progress {
 	return p
 }
 
+type progressKey struct{}
+
+// ReportProgress says, in a tool that only reads, how far the call has come: see
+// [Progress.Step].
+func ReportProgress(ctx context.Context, done, total int, message string) {
+	if p, ok := ctx.Value(progressKey{}).(*Progress); ok {
+		p.Step(done, total, message)
+	}
+}
+
 // Step says that so many steps of total are done, and what is happening now. A
 // total of 0 means that it is not known. Steps do not go back: a number lower
 // than the last one counts as a heartbeat.

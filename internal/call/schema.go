@@ -132,7 +132,8 @@ func openObjects(s *jsonschema.Schema) {
 
 // Compact returns an output schema as tools/list carries it: without prose, which
 // docs/tools.md has, and without the properties of the arguments of a next call,
-// which the called tool's own schema has. Every client pays for each word of it
+// which the called tool's own schema has, and without those of a remedy, which is like an
+// entry of next. Every client pays for each word of it
 // in every conversation.
 func Compact(s *jsonschema.Schema) *jsonschema.Schema {
 	if s == nil {
@@ -149,6 +150,11 @@ func Compact(s *jsonschema.Schema) *jsonschema.Schema {
 	}
 	if arguments := out.Properties["arguments"]; arguments != nil {
 		out.Properties["arguments"] = &jsonschema.Schema{Type: "object"}
+	}
+	for _, name := range []string{"remedy", "fix"} {
+		if remedy := out.Properties[name]; remedy != nil && remedy.Type == "object" {
+			out.Properties[name] = &jsonschema.Schema{Type: "object"}
+		}
 	}
 	return &out
 }

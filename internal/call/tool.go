@@ -168,7 +168,9 @@ func (t *reading[In, Out]) Call(ctx context.Context, request mcp.CallToolRequest
 		problem = t.checkArgumentApp(arguments)
 	}
 	if problem == nil {
-		out, err := t.tool.Read(ctx, in)
+		progress := NewProgress(ctx, request)
+		out, err := t.tool.Read(context.WithValue(ctx, progressKey{}, progress), in)
+		progress.Done()
 		if err == nil {
 			return newResult(out, t.tool.Text(out), false), nil
 		}
