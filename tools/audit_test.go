@@ -196,8 +196,8 @@ func TestAuditReadOnlyToken(t *testing.T) {
 		b.Inject(flysim.Fault{Operation: "certificate.list", Status: 403, Times: -1})
 		b.ask(b.toolset.audit(), map[string]any{"org": "personal"}, &out)
 		if !strings.Contains(strings.Join(out.Unknown, "\n"),
-			"certificates of game-server, inner-circle, legacy-api, shop-api, tenant-7: the token may not read it: "+
-				"not checked: TLS_PORT_NO_CERT, CERT_ON_PRIVATE_APP") {
+			"TLS_PORT_NO_CERT, CERT_ON_PRIVATE_APP of game-server, inner-circle, legacy-api, shop-api, tenant-7 "+
+				"(certificates: the token may not read this)") {
 			t.Errorf("without certificates: %q", out.Unknown)
 		}
 	})

@@ -68,11 +68,11 @@ func (f *Facts) miss(input Input, err error) {
 	}
 	switch code := fly.CodeOf(err); code {
 	case gate.Unauthorized:
-		f.Missing[input] = "the token may not read it"
+		f.Missing[input] = "the token may not read this"
 	case gate.Blocked:
-		f.Missing[input] = "this server may not read it"
+		f.Missing[input] = "this server may not read this"
 	default:
-		f.Missing[input] = fmt.Sprintf("Fly did not give it (%s)", code)
+		f.Missing[input] = fmt.Sprintf("Fly did not give this (%s)", code)
 	}
 }
 

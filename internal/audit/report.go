@@ -169,14 +169,14 @@ func (r *Report) Unread(least Severity, catalogue []Rule) []string {
 	return out
 }
 
-// Sentence says what was not checked and why.
+// Sentence says which rules were not checked, for which apps, and why.
 func (u Unchecked) Sentence() string {
 	n := max(u.Number, len(u.Apps))
 	apps := strings.Join(u.Apps, ", ")
 	if more := n - len(u.Apps); more > 0 {
 		apps += fmt.Sprintf(" and %d more", more)
 	}
-	return fmt.Sprintf("%s of %s: %s: not checked: %s", u.Input, apps, u.Why, plan.Few(u.Rules))
+	return fmt.Sprintf("%s of %s (%s: %s)", plan.Few(u.Rules), apps, u.Input, u.Why)
 }
 
 // Summary says in one or two sentences what was found.
