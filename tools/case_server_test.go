@@ -16,6 +16,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/undo"
 )
 
 // caseServer is a server with all tools on an emulated platform that has one app, on a
@@ -24,6 +25,7 @@ type caseServer struct {
 	*appServer
 	tools map[string]call.Tool
 	toml  string // the app's
+	saved undo.Store
 }
 
 // onFile runs a test on a server whose app is that of a fly.toml.
@@ -69,7 +71,7 @@ func newCaseServer(b *appServer, text, dir string) *caseServer {
 	for _, w := range plan.Hazards() {
 		hazards = append(hazards, string(w.Hazard))
 	}
-	gated := []string{"deploy", "allocate_flycast", "release_public_ips"}
+	gated := []string{"deploy", "allocate_flycast", "release_public_ips", "make_private", "undo"}
 	rule := fmt.Sprintf(
 		"[[rule]]\nname = \"all\"\ntools = [\"%s\"]\napps = [%q]\ndecision = \"auto\"\nlimit_per_hour = "+
 			"1000\naccept = [\"%s\"]\n",
@@ -81,10 +83,12 @@ func newCaseServer(b *appServer, text, dir string) *caseServer {
 	a := b.toolset
 	a.Hold, a.AnswerWithin = time.Hour, time.Hour
 	a.ApproveCommand = func(ticket string) string { return "approve " + ticket }
+	s.saved = undo.Store{Dir: filepath.Join(b.t.TempDir(), "undo"), Now: time.Now}
+	a.Save = s.saved.Put
 	a.Gate = gate.New(gate.Options{Mode: gate.ModeAuto, Policy: policy, Requests: requests,
 		Ledger: call.Ledger{Journal: a.Journal}, AnswerWithin: time.Hour, Now: time.Now})
 	for _, tool := range []call.Tool{a.listIPs(), a.allocateFlycast(), a.patchServices(), a.deploy(),
-		a.releasePublicIPs()} {
+		a.releasePublicIPs(), a.makePrivate(), a.undo(s.saved)} {
 		s.tools[tool.Spec().Name] = tool
 	}
 	return s

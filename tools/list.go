@@ -14,6 +14,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/private"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 	"github.com/flycast-mcp/flycast-mcp/internal/source"
+	"github.com/flycast-mcp/flycast-mcp/internal/undo"
 )
 
 //go:embed schemas/*.json
@@ -25,6 +26,7 @@ type Deps struct {
 	Fly   Client
 	Look  Looker       // for tools that only look: its answers may be a second old; nil: Fly
 	Roots *roots.Roots // nil: no paths
+	Saved undo.Store   // what runs found before their changes, for [Undo]
 }
 
 // toolset is what all tools of a server share.
@@ -72,6 +74,7 @@ func Wordings() plan.Wordings {
 		address.ReleaseTool:  address.ReleaseWording{},
 		deploy.Tool:          deploy.Wording{},
 		private.MakeTool:     private.Wording{},
+		undo.Tool:            undo.Wording{},
 	}
 }
 

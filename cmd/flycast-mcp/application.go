@@ -12,6 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
 // application is a server, and what has to be closed after it.
@@ -22,9 +23,11 @@ type application struct {
 	runs   *call.Runs
 	close  []func() error
 
-	platform string    // the URL of its API
-	embedded *embedded // nil: the platform is elsewhere
-	sandbox  bool      // on an emulated platform, its own or another process's
+	tools    tools.Deps // what the tools are made of
+	state    string     // the state folder; empty: none
+	platform string     // the URL of its API
+	embedded *embedded  // nil: the platform is elsewhere
+	sandbox  bool       // on an emulated platform, its own or another process's
 }
 
 // Close waits for work that outlived its call, since a change that was started is

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type approveRun struct {
 	stateDir string
 	key      string
 	request  string
+	follow   string // what happens after an approval; empty: the agent repeats its call
 }
 
 func approveCommand(p program) *cobra.Command {
@@ -178,11 +180,15 @@ func (a approveRun) answerTicket(ctx context.Context, typed string) error {
 			if err := a.recordNo(filepath.Dir(dir), req, answer.Reason); err != nil {
 				d.Say("\nThe journal could not be written (%v). The server will record the rejection.\n", err)
 			}
+			if a.follow != "" {
+				d.Say("\nRejected.\n")
+				return nil
+			}
 			d.Say("\nRejected. The agent gets your reason when it repeats its call.\n")
 			return nil
 		}
-		d.Say("\nApproved with key %s, for one use until %s.\nNow tell the agent to repeat the identical call.\n",
-			by, clockTime(req.Expires))
+		d.Say("\nApproved with key %s, for one use until %s.\n%s\n", by, clockTime(req.Expires),
+			cmp.Or(a.follow, "Now tell the agent to repeat the identical call."))
 		return nil
 	})
 }

@@ -21,6 +21,13 @@ func approvalCommand(state string) func(ticket string) string {
 	}
 }
 
+// undoCommandLine returns the exact command with which a person undoes a run.
+func undoCommandLine(state string) func(run string) string {
+	return func(run string) string {
+		return fmt.Sprintf("%s undo --state-dir %s %s", shellQuote(executable()), shellQuote(state), run)
+	}
+}
+
 // executable returns the path of this program, for commands that a person pastes.
 func executable() string {
 	if exe, err := os.Executable(); err == nil {

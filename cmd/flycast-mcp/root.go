@@ -70,6 +70,7 @@ Try it on an emulated platform: flycast-mcp demo`,
 		auditCommand(p),
 		approveCommand(p),
 		journalCommand(p),
+		undoCommand(p),
 		tomlCommand(p),
 		cli.VersionCommand(),
 	)

@@ -17,6 +17,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 	"github.com/flycast-mcp/flycast-mcp/internal/server"
 	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
+	"github.com/flycast-mcp/flycast-mcp/internal/undo"
 	"github.com/flycast-mcp/flycast-mcp/prompts"
 	"github.com/flycast-mcp/flycast-mcp/resources"
 	"github.com/flycast-mcp/flycast-mcp/tools"
@@ -102,6 +103,7 @@ func (s *serverSettings) build(ctx context.Context, p program, http bool) (app *
 	if err != nil {
 		return app, err
 	}
+	saved := undo.Store{Dir: filepath.Join(state, statedir.Undo), Now: p.clock.Now}
 	deps := call.Deps{
 		Runs: call.NewRuns(p.clock), Clock: p.clock, Hold: s.hold, AnswerWithin: s.answerWithin,
 		Apps: s.apps, ReadOnly: s.readOnly, Sandbox: app.sandbox, Log: app.log,
@@ -113,15 +115,18 @@ func (s *serverSettings) build(ctx context.Context, p program, http bool) (app *
 	if state != "" {
 		deps.Runs = call.NewSharedRuns(p.clock, filepath.Join(state, statedir.Locks))
 		deps.RecoverCommand = recoverCommand(state)
+		deps.Save, deps.UndoCommand = saved.Put, undoCommandLine(state)
 		deps.Journal = app.openJournal(filepath.Join(state, statedir.Journal), p.clock.Now)
 	}
 	app.runs = deps.Runs
 	if deps.Gate, err = s.gate(p, app, state, deps.Journal, files); err != nil {
 		return app, err
 	}
+	app.tools = tools.Deps{Deps: deps, Fly: client, Look: client.Shared(), Roots: files, Saved: saved}
+	app.state = state
 	app.mcp = server.New(server.Options{
 		Version:  cli.Version(),
-		Tools:    tools.All(tools.Deps{Deps: deps, Fly: client, Look: client.Shared(), Roots: files}),
+		Tools:    tools.All(app.tools),
 		ReadOnly: s.readOnly, Sandbox: app.sandbox, Log: app.log,
 		Resources: resources.Resources{
 			Fly: client.Shared(), Now: p.clock.Now, Roots: files, Sandbox: app.sandbox,

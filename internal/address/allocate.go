@@ -115,7 +115,7 @@ func (a *Allocator) PlanFrom(ctx context.Context, s rules.Snapshot, in AllocateI
 		p.Hazard(plan.OpenToOtherNetwork)
 		p.Unknown = append(p.Unknown, plan.ForeignUsers)
 	}
-	proposal.Plan = p
+	proposal.Plan, proposal.Before = p, s.Saved
 	proposal.Summary = fmt.Sprintf("Would allocate %s for %s.", p.Steps[0].Line(), in.App)
 	return proposal, nil
 }

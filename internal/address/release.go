@@ -153,6 +153,7 @@ func (r *Releaser) PlanFrom(ctx context.Context, s rules.Snapshot, in ReleaseInp
 	if len(p.Blockers) > 0 {
 		proposal.Next = s.Next()
 	}
+	proposal.Before = s.Saved
 	return proposal, nil
 }
 

@@ -26,6 +26,7 @@ type proposal struct {
 	nothing string
 	next    []plan.Next
 	keep    func(until time.Time)
+	before  func() plan.Snapshot
 	out     output
 	apply   func(context.Context, *gate.Grant, plan.Report) (output, error)
 }
@@ -372,7 +373,8 @@ func (c *invocation) start(ctx context.Context, p *proposal, grant *gate.Grant, 
 			Channel: string(approval.Channel), By: approval.By,
 		}
 		c.Record(entry)
-		result, status := c.apply(ctx, p, grant, run)
+		saved := c.save(p, run)
+		result, status := c.apply(ctx, p, grant, run, saved)
 		entry.Event, entry.Status = journal.Finished, string(status)
 		c.Record(entry)
 		c.Runs.end(run, result)
@@ -381,7 +383,7 @@ func (c *invocation) start(ctx context.Context, p *proposal, grant *gate.Grant, 
 
 // apply runs Apply and renders its result. A panic there must not end the process in the
 // middle of a change.
-func (t *changing) apply(ctx context.Context, p *proposal, grant *gate.Grant, run *Run) (
+func (t *changing) apply(ctx context.Context, p *proposal, grant *gate.Grant, run *Run, saved bool) (
 	result *mcp.CallToolResult, status plan.Status,
 ) {
 	defer func() {
@@ -396,6 +398,9 @@ func (t *changing) apply(ctx context.Context, p *proposal, grant *gate.Grant, ru
 	out, err := p.apply(ctx, grant, run.report)
 	if err != nil {
 		return t.reportFailure(p, t.Explain(ctx, err)), plan.Failed
+	}
+	if saved && t.UndoCommand != nil && out.Envelope().HasDone() {
+		out.Envelope().Undo = append(out.Envelope().Undo, "in a terminal: "+t.UndoCommand(run.ID))
 	}
 	t.noteDone(t.spec, out.Envelope())
 	if by := grant.Approval(); by.Channel != gate.ChannelNone {

@@ -34,7 +34,10 @@ type Deps struct {
 	// ApproveCommand returns the exact command for a person to approve a ticket, or,
 	// with an empty ticket, to make a key.
 	ApproveCommand func(ticket string) string
-	RecoverCommand string // the exact command for a person to begin a new journal
+	// Save keeps what a run found, for undo, and returns its hash; nil: nothing is kept.
+	Save           func(plan.Snapshot) (hash string, err error)
+	UndoCommand    func(run string) string // the exact command for a person to undo a run; nil: none is shown
+	RecoverCommand string                  // the exact command for a person to begin a new journal
 	Log            *slog.Logger
 }
 

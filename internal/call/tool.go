@@ -125,7 +125,7 @@ func NewChanging[In, Work, Out any, P enveloped[Out]](h *Handler, c Changing[In,
 					return nil, err
 				}
 				return &proposal{
-					Plan: p.Plan, summary: p.Summary, nothing: p.Nothing, next: p.Next, keep: p.Keep, out: P(&p.Out),
+					Plan: p.Plan, summary: p.Summary, nothing: p.Nothing, next: p.Next, keep: p.Keep, before: p.Before, out: P(&p.Out),
 					apply: func(ctx context.Context, grant *gate.Grant, report plan.Report) (output, error) {
 						out, err := c.Apply(ctx, p.Work, grant, report)
 						return P(&out), err

@@ -22,6 +22,7 @@ func (s stages) proposal() Proposal {
 		result.Order, result.Expected = describeOrder(s.work)
 	}
 	p.Out, p.Work = result, Work{Rollout: s.work, judged: s.judged, hazards: s.Hazards, planned: result}
+	p.Before = p.Work.Saved
 	if p.Plan.Empty() {
 		p.Next = s.adoptNext()
 	}

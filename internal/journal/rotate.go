@@ -144,10 +144,10 @@ func (j *Journal) needed() ([]Entry, error) {
 		}
 	}
 	delete(runs, "")
-	open, steps := map[runKey]bool{}, map[[16]byte]bool{} // runs that are carried, at this place of the file
+	open, steps := map[string]bool{}, map[[16]byte]bool{} // apps with a run that is carried, at this place of the file
 	var out []Entry
 	for _, e := range all {
-		keep, key := false, runKey{e.Tool, e.App}
+		keep := false
 		switch e.Event {
 		case Burnt:
 			keep = j.isUsed(e.Nonce) || e.Channel == "policy" && now.Sub(e.Time) < retention
@@ -156,11 +156,11 @@ func (j *Journal) needed() ([]Entry, error) {
 		case Started, Saved, Finished:
 			keep = runs[e.Run]
 			if e.Event != Saved {
-				open[key] = keep && e.Event == Started
+				open[e.App] = keep && e.Event == Started
 			}
 		case Step:
 			step := stepKey(e.App, e.Verb, e.Target)
-			keep, steps[step] = open[key] || !steps[step], true
+			keep, steps[step] = open[e.App] || !steps[step], true
 		}
 		if keep {
 			out = append(out, e)

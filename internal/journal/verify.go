@@ -189,3 +189,13 @@ func All(path string) ([]Entry, error) {
 	}
 	return out, nil
 }
+
+// Entries returns the entries of the journal, without its archives. Lines that cannot be read are
+// left out.
+func (j *Journal) Entries() (out []Entry, err error) {
+	err = j.withLock(func() error {
+		out, err = entries(io.NewSectionReader(j.file, 0, j.read))
+		return err
+	})
+	return out, err
+}

@@ -97,6 +97,9 @@ func (e *Editor) Plan(ctx context.Context, in Input) (Proposal, error) {
 	}
 	work.result = result
 	p.Work = work
+	if work.path != "" {
+		p.Before = work.Saved
+	}
 	return p, nil
 }
 

@@ -60,6 +60,7 @@ const (
 	ParamOrg     = "org"     // and its organization
 	ParamUntil   = "until"   // what ends a Machine that is created for a while only
 	ParamProve   = "prove"   // why a Machine that has its configuration already is proved
+	ParamUndoes  = "undoes"  // the run whose Flycast address is released, in an undo
 	ParamEnd     = "end"     // why a Machine that is there now is destroyed
 )
 

@@ -17,6 +17,8 @@ type Proposal[Work, Out any] struct {
 	// Keep, if not nil, keeps what the plan was made from for as long as a question
 	// about it is open.
 	Keep func(until time.Time)
+	// Before, if not nil, returns what is to be kept for undo once the plan is applied.
+	Before func() Snapshot
 }
 
 // Report receives the progress of an Apply.

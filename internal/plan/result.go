@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -53,6 +54,11 @@ type Result struct {
 // Envelope returns the result itself: outputs of tools embed a Result, and are filled and read
 // through this.
 func (r *Result) Envelope() *Result { return r }
+
+// HasDone reports whether a step of the result was done.
+func (r *Result) HasDone() bool {
+	return slices.ContainsFunc(r.Steps, func(s Record) bool { return s.State == Done })
+}
 
 // Summary is the plan in a result.
 type Summary struct {

@@ -258,6 +258,8 @@ func (s Step) Undo() Undo {
 		return UndoNo // a new one lacks what was in this one; others were created by the same plan
 	case s.Verb == gate.ReleaseAddress && s.Get(ParamKind) == "shared_v4":
 		return UndoPartly // a new one may be different
+	case s.Verb == gate.ReleaseAddress && s.Get(ParamKind) == "flycast" && s.Get(ParamUndoes) != "":
+		return UndoYes // a new one serves the same name; no other plan may release it
 	}
 	return verbWord(s.Verb).Undo
 }

@@ -143,6 +143,7 @@ func (p parts) proposal() Proposal {
 	if !out.Plan.Question().Fits() && slices.Contains(p.order, releasing) && !p.silent {
 		out = p.withoutRelease(out)
 	}
+	out.Before = p.saved
 	out.Work = Work{
 		in: p.in, stages: p.order, parts: p, edit: p.edit, result: out.Out,
 		release: address.ReleaseInput{App: p.in.App, AllowUnreachable: p.silent},
@@ -265,4 +266,18 @@ func decide(s rules.Snapshot, blockers []plan.Blocker) []plan.Next {
 		return next
 	}
 	return []plan.Next{{Who: "person", Blocking: true, Why: blockers[0].What + ": " + blockers[0].Fix}}
+}
+
+// saved returns what the stages change, as it is before them.
+func (p parts) saved() plan.Snapshot {
+	out := p.app.Saved()
+	for _, s := range p.order {
+		switch s {
+		case writing:
+			out = out.Merge(p.edit.Work.Saved())
+		case deploying:
+			out = out.Merge(p.deploy.Work.Saved())
+		}
+	}
+	return out
 }

@@ -16,6 +16,7 @@ const (
 	Journal    = "journal.jsonl" // in the state folder
 	Requests   = "approvals"     // in the state folder
 	Locks      = "locks"         // in the state folder; ensures one run per app among its servers
+	Undo       = "undo"          // in the state folder; what runs found before their changes
 	SigningKey = "approver.key"  // in the configuration folder; encrypted with a passphrase
 	PublicKey  = "approver.pub"  // in the configuration folder; verifies approvals
 )

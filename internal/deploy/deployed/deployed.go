@@ -43,6 +43,12 @@ func Read(ctx context.Context, client Reader, app string) (Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return FromMachines(app, machines)
+}
+
+// FromMachines returns the configuration that the Machines of an app have. The error has code
+// precondition if there is none that could be read.
+func FromMachines(app string, machines []fly.Machine) (Config, error) {
 	launched, leftOut := deployedMachines(machines)
 	if len(launched) == 0 {
 		launched, leftOut = adopted(machines)
