@@ -104,7 +104,7 @@ func exposed(f *Facts) []match {
 		evidence: fmt.Sprintf("port %s on %s", plan.Few(open), plan.Few(f.public())),
 		remedy:   decide("is the app meant to be public? If not, list_ips shows the steps"),
 	}
-	if next := f.State.Next(); len(next) > 0 {
+	if next := f.steps(); len(next) > 0 {
 		m.remedy = next[0]
 	}
 	return []match{m}
@@ -138,7 +138,7 @@ func unusualPorts(f *Facts) []match {
 // allocate is the call that gives the app a Flycast address, unless a person has to answer
 // something first.
 func allocate(f *Facts) plan.Next {
-	if next := f.State.Next(); len(next) > 0 && next[0].Blocking {
+	if next := f.steps(); len(next) > 0 && next[0].Blocking {
 		return next[0]
 	}
 	return plan.Next{Who: "agent", Tool: "allocate_flycast", Arguments: &plan.Arguments{App: f.App},

@@ -36,6 +36,8 @@ type Facts struct {
 
 	units    []unit
 	groups   []string // process groups, sorted
+	blockers []plan.Blocker
+	next     []plan.Next // see steps
 	refs     []reference
 	findings []lint.Finding // of the release, once they are needed
 }
@@ -67,6 +69,7 @@ func (f *Facts) prepare() {
 		return
 	}
 	f.units = []unit{}
+	f.blockers = f.State.Blockers()
 	engines, known := machine.KnownEngines(), make(map[string]*machine.Engine)
 	seen := make(map[string]bool)
 	for _, m := range f.State.Machines {
@@ -222,7 +225,7 @@ func (f *Facts) ofKind(is func(fly.Kind) bool) []string {
 // blocked returns the blockers of one kind as matches.
 func (f *Facts) blocked(id string) []match {
 	var out []match
-	for _, b := range f.State.Blockers() {
+	for _, b := range f.blockers {
 		if b.ID == id {
 			out = append(out, match{evidence: b.What, remedy: f.fixing(b)})
 		}
@@ -233,10 +236,19 @@ func (f *Facts) blocked(id string) []match {
 // fixing returns what to do about a blocker: the next step of the app if that is a call,
 // or else the blocker's own fix.
 func (f *Facts) fixing(b plan.Blocker) plan.Next {
-	for _, next := range f.State.Next() {
+	for _, next := range f.steps() {
 		if next.Tool != "" && b.ID != plan.UDPService && b.ID != plan.BindLoopback {
 			return next
 		}
 	}
 	return decide(b.Fix)
+}
+
+// steps returns what makes the app private. Few findings need it, so it is found out once it
+// is asked for.
+func (f *Facts) steps() []plan.Next {
+	if f.next == nil {
+		f.next = append([]plan.Next{}, f.State.Next()...)
+	}
+	return f.next
 }
