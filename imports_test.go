@@ -108,7 +108,7 @@ func edges() map[string][]string {
 		},
 		"resources": {"flytoml/lint", "flytoml/render", "internal/fly", "internal/rules", "internal/plan",
 			"flytoml/machine", "internal/roots", "internal/deploy/deployed", "internal/outside"},
-		"prompts": {"internal/fly", "flytoml", "internal/rules", "internal/plan", "internal/deploy/drift",
+		"prompts": {"internal/audit", "internal/fly", "flytoml", "internal/rules", "internal/plan", "internal/deploy/drift",
 			"internal/outside"},
 		"internal/server": {"internal/call", "internal/plan", "tools", "resources", "prompts", "internal/gate",
 			"internal/loopback", "internal/outside", "internal/slot"},

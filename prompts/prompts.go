@@ -38,7 +38,8 @@ type Prompts struct {
 	Paths bool
 }
 
-// All returns the prompts with their handlers; in a read-only server, only the audit.
+// All returns the prompts with their handlers; in a read-only server, only those that change
+// nothing.
 func (p Prompts) All(readOnly bool) []mcpserver.ServerPrompt {
 	app := mcp.WithArgument("app", mcp.ArgumentDescription("name of the Fly app"), mcp.RequiredArgument())
 	all := []mcpserver.ServerPrompt{{
@@ -47,6 +48,7 @@ func (p Prompts) All(readOnly bool) []mcpserver.ServerPrompt {
 				"Changes nothing."), app),
 		Handler: p.audit,
 	}}
+	all = append(all, p.audits()...)
 	if readOnly {
 		return all
 	}
@@ -63,8 +65,8 @@ func (p Prompts) All(readOnly bool) []mcpserver.ServerPrompt {
 
 // facts are the values in the texts.
 type facts struct {
-	App, Time, Facts, Patch string
-	NeedsPort               bool
+	App, Org, Time, Facts, Patch string
+	NeedsPort                    bool
 }
 
 func (p Prompts) audit(ctx context.Context, request mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {

@@ -50,6 +50,9 @@ func TestPrompts(t *testing.T) {
 	}{
 		{"make_private-shop-api", "make_private", map[string]string{"app": "shop-api", "path": "fly.toml"}},
 		{"make_private-inner-circle", "make_private", map[string]string{"app": "inner-circle"}},
+		{"audit_organization-personal", "audit_organization", map[string]string{"org": "personal"}},
+		{"why_awake-shop-api", "why_awake", map[string]string{"app": "shop-api"}},
+		{"why_awake-inner-circle", "why_awake", map[string]string{"app": "inner-circle"}},
 		{"audit_exposure-game-server", "audit_exposure", map[string]string{"app": "game-server"}},
 	}
 	for _, test := range tests {
