@@ -63,6 +63,8 @@ func countRequests(t *testing.T, app string, table *strings.Builder) {
 		}, "argument": map[string]any{"name": "app", "value": ""},
 	})
 	c.call("", "list_ips", map[string]any{})
+	c.call("", "audit", map[string]any{})
+	c.call("", "why_awake", map[string]any{})
 	c.call(" dry_run", "allocate_flycast", map[string]any{"dry_run": true})
 	c.call("", "allocate_flycast", map[string]any{})
 	c.call(" again", "allocate_flycast", map[string]any{})

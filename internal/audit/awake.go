@@ -64,10 +64,11 @@ type Obstacle struct {
 
 // Explanation is why Machines of an app are awake, and why a request would not wake them.
 type Explanation struct {
-	Started, Asleep int
-	Awake           []Awake
-	Obstacles       []Obstacle
-	Unknown         []string
+	Started   int        `json:"started"`
+	Asleep    int        `json:"asleep"`
+	Awake     []Awake    `json:"awake,omitempty"`
+	Obstacles []Obstacle `json:"obstacles,omitempty"`
+	Unknown   []string   `json:"unknown,omitempty"`
 }
 
 // settleTime is how long the last Machine runs on after its last request, as observed: Fly

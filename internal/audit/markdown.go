@@ -3,11 +3,16 @@ package audit
 import (
 	"fmt"
 	"strings"
+
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // RemedyText returns the remedy as a person reads it.
-func (f Finding) RemedyText() string {
-	switch n := f.Remedy; {
+func (f Finding) RemedyText() string { return RemedyText(f.Remedy) }
+
+// RemedyText returns a remedy as a person reads it.
+func RemedyText(n plan.Next) string {
+	switch {
 	case n.Tool != "" && n.Arguments != nil:
 		return n.Tool + " " + n.Arguments.String() + ": " + n.Why
 	case n.Tool != "":
@@ -15,7 +20,7 @@ func (f Finding) RemedyText() string {
 	case n.Command != "":
 		return n.Command + ": " + n.Why
 	}
-	return f.Remedy.Why
+	return n.Why
 }
 
 // Markdown returns the findings of a severity and worse, and what could not be checked, for
