@@ -73,6 +73,9 @@ func TestForeignApp(t *testing.T) {
 		for _, entry := range prompts {
 			prompt, _ := entry.(map[string]any)
 			name, _ := prompt["name"].(string)
+			if !strings.Contains(fmt.Sprint(prompt["arguments"]), "name:app ") {
+				continue // it is about an organization
+			}
 			refuse(name, "prompts/get", map[string]any{"name": name, "arguments": map[string]any{"app": app}})
 			s.platform.ResetCalls()
 			completed := s.request("completion/complete", map[string]any{
@@ -87,6 +90,14 @@ func TestForeignApp(t *testing.T) {
 		}
 		if got, err := os.ReadFile(file); err != nil || string(got) != definition {
 			t.Errorf("the file was changed: %v", err)
+		}
+		// An audit of the organization is one of the apps that may be named.
+		s.platform.ResetCalls()
+		s.request("tools/call", map[string]any{"name": "audit", "arguments": map[string]any{"org": "personal"}})
+		for _, c := range s.platform.Calls() {
+			if c.App != "shop-api" && c.App != "tenant-7" {
+				t.Errorf("the audit of the organization sent %s of %q", c.Operation, c.App)
+			}
 		}
 		// An app that may be named works.
 		call := map[string]any{"name": "list_ips", "arguments": map[string]any{"app": "shop-api"}}
