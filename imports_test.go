@@ -97,11 +97,14 @@ func edges() map[string][]string {
 		},
 		"internal/private": {
 			"flytoml/edit", "internal/address", "internal/deploy", "internal/fly", "internal/gate", "internal/patch",
-			"internal/plan", "internal/rules",
+			"internal/plan", "internal/rules", "internal/verify",
 		},
+		"internal/peer": {"internal/fly", "internal/gate", "internal/journal", "internal/plan", "internal/tunnel"},
+		"internal/verify": {"flytoml", "internal/fly", "internal/gate", "internal/peer", "internal/plan", "internal/rules",
+			"internal/tunnel"},
 		"tools": {
-			"internal/audit", "internal/private", "internal/undo", "internal/address", "internal/call", "internal/columns", "internal/deploy",
-			"internal/deploy/history",
+			"flytoml", "internal/audit", "internal/peer", "internal/private", "internal/undo", "internal/verify",
+			"internal/address", "internal/call", "internal/columns", "internal/deploy", "internal/deploy/history",
 			"internal/deploy/rollout",
 			"internal/fly", "internal/gate", "internal/journal", "internal/patch", "internal/plan", "internal/roots",
 			"internal/rules", "internal/source",
@@ -125,8 +128,9 @@ func edges() map[string][]string {
 		"flysim/autostop":            {"flysim", "flysim/spec"},
 		"flysim/program":             {"flysim", "flysim/proxy", "flysim/spec"},
 		"flysim/seed":                {"flysim", "flysim/spec", "flytoml"},
+		"flysim/gateway":             {"flysim", "flysim/proxy", "internal/netstack"},
 		"flysim/local":               {"flysim", "flysim/program", "flysim/proxy", "flysim/seed", "flysim/spec"},
-		"flysim/dataplane":           {"flysim", "flysim/autostop", "flysim/program", "flysim/proxy"},
+		"flysim/dataplane":           {"flysim", "flysim/gateway", "flysim/autostop", "flysim/program", "flysim/proxy"},
 		"flysim/internal/flysimtest": {"flysim", "flysim/program", "flysim/proxy"},
 		"flysim/terminal":            {"flysim", "flysim/page", "flysim/watch", "internal/outside"},
 	}
@@ -155,9 +159,9 @@ func owners() map[string][]string {
 		"go.etcd.io/bbolt":                {"flysim/state"},
 		"charm.land":                      {"flysim/terminal"},
 		"github.com/chromedp":             {"flysim/page"}, // its tests
-		"golang.zx2c4.com/wireguard":      {"internal/netstack", "internal/tunnel"},
+		"golang.zx2c4.com/wireguard":      {"internal/netstack", "internal/tunnel", "flysim/gateway"},
 		"gvisor.dev/gvisor":               {"internal/netstack"},
-		"golang.org/x/net/dns":            {"internal/tunnel"},
+		"golang.org/x/net/dns":            {"internal/tunnel", "flysim/gateway"},
 	}
 }
 
@@ -237,7 +241,7 @@ func TestProduct(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	core := []string{"autostop", "dataplane", "page", "program", "proxy", "spec", "watch"}
+	core := []string{"autostop", "dataplane", "gateway", "page", "program", "proxy", "spec", "watch"}
 	linked := strings.Fields(string(out))
 	for _, path := range linked {
 		part, isPart := strings.CutPrefix(path, module+"flysim/")

@@ -97,6 +97,7 @@ type Platform struct {
 	changed chan struct{} // closed and replaced when the state changed
 	configs map[string][]byte
 	keeper  *keeper // nil: in memory only; set before the platform is shared
+	gateway string  // IP address, or address and port, of the WireGuard gateway; empty: gatewayAddress
 }
 
 // New returns a platform with two organizations, `personal` and `partner`,

@@ -2,7 +2,6 @@ package flysim
 
 import (
 	"crypto/ecdh"
-	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"net/netip"
@@ -10,8 +9,7 @@ import (
 	"slices"
 )
 
-// wireGuardPeer is a WireGuard peer: a computer on a private network. Here it is only a record,
-// because no gateway listens.
+// wireGuardPeer is a WireGuard peer: a computer on a private network. Package gateway lets it in.
 type wireGuardPeer struct {
 	id      string
 	name    string // unique in its organization
@@ -26,7 +24,7 @@ const gatewayAddress = "127.0.0.1"
 
 // gatewayKey returns the public key of the gateway, in base64.
 func gatewayKey() string {
-	seed := sha256.Sum256([]byte("sandbox gateway"))
+	seed := GatewayKey()
 	key, err := ecdh.X25519().NewPrivateKey(seed[:])
 	if err != nil {
 		panic(err) // X25519 takes any 32 bytes

@@ -89,7 +89,7 @@ func (*root) AddWireGuardPeer(ctx context.Context, args struct {
 	}
 	node := &peerNode{req, p}
 	return &addedPeer{
-		Endpointip: gatewayAddress, Peerip: node.Peerip(), Pubkey: gatewayKey(), Network: node.Network(),
+		Endpointip: cmp.Or(req.platform.gateway, gatewayAddress), Peerip: node.Peerip(), Pubkey: gatewayKey(), Network: node.Network(),
 		ClientMutationId: in.ClientMutationId,
 	}, nil
 }

@@ -34,7 +34,7 @@ func storedFields() map[string]string {
 		"Platform.recorder": process, "Platform.faults": process, "Platform.limits": process, "Platform.graph": process,
 		"Platform.handler": process, "Platform.mu": process, "Platform.changed": process, "Platform.revision": process,
 		"Platform.state": isStored, "Platform.configs": "storedApp.FlyToml, see TestStateNew", "Platform.keeper": process,
-		"Platform.schedule": process, "Platform.settling": process,
+		"Platform.schedule": process, "Platform.settling": process, "Platform.gateway": process,
 
 		"accessToken.id": isStored, "accessToken.secret": isStored, "accessToken.key": isStored,
 		"accessToken.scope": isStored, "accessToken.created": isStored, "accessToken.revoked": isStored,

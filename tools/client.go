@@ -8,6 +8,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
+	"github.com/flycast-mcp/flycast-mcp/internal/peer"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
@@ -17,6 +18,7 @@ type Client interface {
 	addressChanger
 	audit.Reader
 	audit.Apps
+	peer.Client
 	AppNames(ctx context.Context) ([]string, error)
 }
 

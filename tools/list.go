@@ -10,11 +10,13 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/address"
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy"
+	"github.com/flycast-mcp/flycast-mcp/internal/peer"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/private"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 	"github.com/flycast-mcp/flycast-mcp/internal/source"
 	"github.com/flycast-mcp/flycast-mcp/internal/undo"
+	"github.com/flycast-mcp/flycast-mcp/internal/verify"
 )
 
 //go:embed schemas/*.json
@@ -27,6 +29,9 @@ type Deps struct {
 	Look  Looker       // for tools that only look: its answers may be a second old; nil: Fly
 	Roots *roots.Roots // nil: no paths
 	Saved undo.Store   // what runs found before their changes, for [Undo]
+
+	Verify   verify.Mode     // when a temporary WireGuard peer may be added; empty: after asking
+	Internet verify.Internet // where public names are asked from; nil: nowhere
 }
 
 // toolset is what all tools of a server share.
@@ -38,14 +43,18 @@ type toolset struct {
 	drafts *source.Drafts
 	audits *audits
 
-	allocator *address.Allocator // one: it remembers allocations whose outcome is unknown
+	allocator  *address.Allocator // one: it remembers allocations whose outcome is unknown
+	peers      *peer.Joiner       // one: it adds one peer at a time
+	verifyMode verify.Mode
+	internet   verify.Internet
 }
 
 func newToolset(d Deps) *toolset {
 	d.Schemas = schemas
 	handler := call.NewHandler(d.Deps)
 	return &toolset{Handler: handler, fly: d.Fly, look: d.Look, roots: d.Roots, drafts: source.NewDrafts(d.Clock),
-		audits: newAudits(d.Clock), allocator: address.NewAllocator(d.Fly, d.Clock, handler.Record)}
+		audits: newAudits(d.Clock), allocator: address.NewAllocator(d.Fly, d.Clock, handler.Record),
+		peers: newJoiner(handler, d.Fly), verifyMode: d.Verify, internet: d.Internet}
 }
 
 // All returns the tools, in the order in which a person would use them.
@@ -63,6 +72,7 @@ func (a *toolset) all() []call.Tool {
 		a.deployStatus(),
 		a.deployStop(),
 		a.releasePublicIPs(),
+		a.verifyPrivate(),
 	}
 }
 
@@ -75,6 +85,7 @@ func Wordings() plan.Wordings {
 		deploy.Tool:          deploy.Wording{},
 		private.MakeTool:     private.Wording{},
 		undo.Tool:            undo.Wording{},
+		verify.Tool:          verify.Wording{},
 	}
 }
 

@@ -51,7 +51,7 @@ func (a *toolset) makePrivate() call.Tool {
 func (a *toolset) maker() *private.Maker {
 	return &private.Maker{
 		Client: a.fly, Allocator: a.allocator, Editor: a.editor(), Deployer: a.deployer(), Releaser: a.releaser(),
-		Runs: a.Runs, Callers: &private.Callers{Clock: a.Clock},
+		Verifier: a.verifier(), Runs: a.Runs, Callers: &private.Callers{Clock: a.Clock},
 	}
 }
 
@@ -83,6 +83,7 @@ func makePrivateText(out private.Result) string {
 	if out.Verdict != "" {
 		fmt.Fprintf(&b, "verdict, by its addresses: %s\n", out.Verdict)
 	}
+	b.WriteString(claimsText(out.Claims, out.Vantage))
 	if out.Diff != "" {
 		b.WriteString("diff:\n" + out.Diff)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/flytest"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/private"
+	"github.com/flycast-mcp/flycast-mcp/internal/verify"
 )
 
 // TestWordings checks that every tool whose plans a person may be asked about has a wording,
@@ -36,7 +37,11 @@ func TestWordings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range []plan.Plan{allocation.Plan, release.Plan, deployment.Plan, journey.Plan} {
+		check, err := b.toolset.verifier().Plan(t.Context(), verify.Input{App: b.app})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []plan.Plan{allocation.Plan, release.Plan, deployment.Plan, journey.Plan, check.Plan} {
 			plans[p.Tool] = p
 		}
 		for _, tool := range declared() {

@@ -12,6 +12,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/call"
 	"github.com/flycast-mcp/flycast-mcp/internal/cli"
 	"github.com/flycast-mcp/flycast-mcp/internal/journal"
+	"github.com/flycast-mcp/flycast-mcp/internal/verify"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
@@ -23,11 +24,12 @@ type application struct {
 	runs   *call.Runs
 	close  []func() error
 
-	tools    tools.Deps // what the tools are made of
-	state    string     // the state folder; empty: none
-	platform string     // the URL of its API
-	embedded *embedded  // nil: the platform is elsewhere
-	sandbox  bool       // on an emulated platform, its own or another process's
+	tools    tools.Deps      // what the tools are made of
+	state    string          // the state folder; empty: none
+	platform string          // the URL of its API
+	embedded *embedded       // nil: the platform is elsewhere
+	sandbox  bool            // on an emulated platform, its own or another process's
+	internet verify.Internet // where public names are asked from; nil: nowhere
 }
 
 // Close waits for work that outlived its call, since a change that was started is

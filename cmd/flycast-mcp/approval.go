@@ -24,7 +24,14 @@ import (
 func (s *serverSettings) gate(
 	p program, app *application, state string, j *journal.Journal, files *roots.Roots,
 ) (*gate.Gate, error) {
-	mode, err := gate.ParseMode(s.approval)
+	approval := s.approval
+	if s.unattended {
+		if approval != string(gate.ModeAuto) && approval != string(gate.ModeTerminal) {
+			return nil, fmt.Errorf("--unattended does not go with --approval %s", approval)
+		}
+		approval = string(gate.ModeTerminal)
+	}
+	mode, err := gate.ParseMode(approval)
 	if err != nil {
 		return nil, fmt.Errorf("--%w", err)
 	}

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flysim/autostop"
 	"github.com/flycast-mcp/flycast-mcp/flysim/dataplane"
 	webpage "github.com/flycast-mcp/flycast-mcp/flysim/page"
 	"github.com/flycast-mcp/flycast-mcp/internal/fly"
+	"github.com/flycast-mcp/flycast-mcp/internal/verify"
 )
 
 // embedded is an emulated platform in this process.
@@ -48,6 +50,7 @@ func (a *application) openDoors() error {
 	platform, api := a.embedded.platform, a.embedded.api
 	plane, err := dataplane.Start(platform, dataplane.Options{
 		Inside: dataplane.AnyPort, Public: dataplane.AnyPort, AutostopEvery: autostop.DefaultEvery,
+		Gateway: dataplane.AnyPort, API: strings.TrimPrefix(api.URL, "http://"),
 	})
 	if err != nil {
 		return refuse(err)
@@ -62,6 +65,9 @@ func (a *application) openDoors() error {
 		return refuse(err)
 	}
 	a.close = append(a.close, page.Close)
+	if a.internet, err = verify.NewEmulated(public); err != nil {
+		return refuse(err)
+	}
 	a.log.Info("emulated Fly platform", "page", page.URL, "inside", inside, "public", public)
 	return nil
 }

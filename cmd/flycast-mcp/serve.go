@@ -18,6 +18,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/server"
 	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 	"github.com/flycast-mcp/flycast-mcp/internal/undo"
+	"github.com/flycast-mcp/flycast-mcp/internal/verify"
 	"github.com/flycast-mcp/flycast-mcp/prompts"
 	"github.com/flycast-mcp/flycast-mcp/resources"
 	"github.com/flycast-mcp/flycast-mcp/tools"
@@ -36,6 +37,8 @@ type serverSettings struct {
 	stateDir      string
 	hold          time.Duration
 	answerWithin  time.Duration
+	verify        string
+	unattended    bool
 	logLevel      string
 }
 
@@ -59,6 +62,10 @@ func (s *serverSettings) flags(c *cobra.Command) {
 		"how long a call waits before it returns \"running\"")
 	f.DurationVar(&s.answerWithin, "answer-within", 5*time.Minute,
 		"how long a person has to answer a form in the client")
+	f.StringVar(&s.verify, "verify", string(verify.Ask),
+		"checks from inside a private network, through a temporary WireGuard peer: ask, auto (nobody is asked) or never")
+	f.BoolVar(&s.unattended, "unattended", false,
+		"nobody watches the client: never ask in a form; the same as --approval terminal")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error; the log goes to stderr")
 	f.BoolVar(&s.allowLoopback, "allow-loopback-api", false,
 		"allow a real token to be sent to an API on a loopback address")
@@ -122,7 +129,8 @@ func (s *serverSettings) build(ctx context.Context, p program, http bool) (app *
 	if deps.Gate, err = s.gate(p, app, state, deps.Journal, files); err != nil {
 		return app, err
 	}
-	app.tools = tools.Deps{Deps: deps, Fly: client, Look: client.Shared(), Roots: files, Saved: saved}
+	app.tools = tools.Deps{Deps: deps, Fly: client, Look: client.Shared(), Roots: files, Saved: saved,
+		Verify: verify.Mode(s.verify), Internet: app.internet}
 	app.state = state
 	app.mcp = server.New(server.Options{
 		Version:  cli.Version(),
@@ -144,6 +152,11 @@ func (s *serverSettings) check(p program) error {
 	names := s.apps
 	if app := p.setting("FLY_APP"); app != "" && !s.sandbox {
 		names = append(slices.Clone(names), app)
+	}
+	switch verify.Mode(s.verify) {
+	case verify.Ask, verify.Auto, verify.Never:
+	default:
+		problems = append(problems, fmt.Errorf("--verify %q must be ask, auto or never", s.verify))
 	}
 	for _, name := range names {
 		if !fly.ValidAppName(name) {
@@ -184,6 +197,15 @@ func (s *serverSettings) client(ctx context.Context, p program, app *application
 		}
 		options.Endpoints, options.Token, options.Organization = endpoints, token, p.setting("FLY_ORG")
 		app.sandbox, app.platform = token.Sandbox(), endpoints.API
+		if !app.sandbox {
+			app.internet = verify.Here{}
+		} else if public := p.setting("FLYCAST_SANDBOX_PUBLIC"); public != "" {
+			emulated, err := verify.NewEmulated(public)
+			if err != nil {
+				return nil, fmt.Errorf("FLYCAST_SANDBOX_PUBLIC: %w", err)
+			}
+			app.internet = emulated
+		}
 		return fly.New(options)
 	}
 	endpoints, token, err := s.embed(ctx, p, app)

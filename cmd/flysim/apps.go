@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,13 +65,28 @@ func (e *emulator) reportExisting() {
 	}
 }
 
+// isTaken reports whether another program listens on a UDP address.
+func isTaken(address string) bool {
+	socket, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return true
+	}
+	_ = socket.Close()
+	return false
+}
+
 // startDataPlane opens Fly Proxy and starts autostop and the apps' programs.
 func (e *emulator) startDataPlane(context.Context) error {
 	if e.settings.autostopEvery < 0 {
 		return errors.New("--autostop-every must be a duration, or 0 for never")
 	}
+	gateway := e.settings.gateway
+	if gateway == defaultGateway && isTaken(gateway) {
+		gateway = dataplane.AnyPort
+	}
 	plane, err := dataplane.Start(e.platform, dataplane.Options{
 		Inside: e.settings.inside, Public: e.settings.public, AutostopEvery: e.settings.autostopEvery,
+		Gateway: gateway, API: strings.TrimPrefix(e.links.API, "http://"),
 		Programs: local.New(local.Options{
 			Platform: e.platform, Apps: e.apps,
 			Log: func(l local.Line) {
@@ -79,7 +95,7 @@ func (e *emulator) startDataPlane(context.Context) error {
 		}),
 	})
 	if err != nil {
-		return fmt.Errorf("--inside, --public: %w", err)
+		return fmt.Errorf("--inside, --public, --gateway: %w", err)
 	}
 	e.closeLater(plane.Close)
 	e.traffic = plane.Traffic

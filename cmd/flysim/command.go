@@ -17,6 +17,7 @@ import (
 
 // settings are what the person asked for.
 type settings struct {
+	gateway                    string // UDP address of the WireGuard gateway; empty: none
 	addr, inside, public, page string // where to listen; empty: not served (addr is always there)
 	apps                       string // file with apps of the person's own; empty: none
 	configs                    string // folder for the apps' files; empty: none
@@ -63,6 +64,9 @@ type flagGroup struct {
 	flags *cobra.Command // only its flags are used
 }
 
+// defaultGateway is the address that flyctl expects: it adds the port itself.
+const defaultGateway = "127.0.0.1:51820"
+
 func (s *settings) register(c *cobra.Command) {
 	var groups []flagGroup
 	group := func(title string) *cobra.Command {
@@ -77,6 +81,8 @@ func (s *settings) register(c *cobra.Command) {
 		"`ADDRESS` of Fly Proxy for .flycast and .internal, by Host or as an HTTP proxy; \"\" for none")
 	g.StringVar(&s.public, "public", dataplane.AnyPort,
 		"`ADDRESS` of Fly Proxy for .fly.dev and custom hostnames; \"\" for none")
+	g.StringVar(&s.gateway, "gateway", defaultGateway,
+		"UDP `ADDRESS` of the WireGuard gateway; \"\" for none. If the default is taken, a free port")
 	g.StringVar(&s.page, "page", dataplane.AnyPort, "`ADDRESS` of the web page; \"\" for none")
 
 	g = group("What the platform has").Flags()

@@ -11,11 +11,13 @@ package dataplane
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/flycast-mcp/flycast-mcp/flysim"
 	"github.com/flycast-mcp/flycast-mcp/flysim/autostop"
+	"github.com/flycast-mcp/flycast-mcp/flysim/gateway"
 	"github.com/flycast-mcp/flycast-mcp/flysim/program"
 	"github.com/flycast-mcp/flycast-mcp/flysim/proxy"
 )
@@ -40,6 +42,10 @@ type Options struct {
 	// callers in the organization and on the internet. Empty: no such listener.
 	Inside, Public string
 
+	// Gateway is the loopback address of the WireGuard gateway, UDP; API is the host:port of the
+	// Machines API, which peers reach at their resolver. Empty: none.
+	Gateway, API string
+
 	// Programs run on the Machines; nil: the built-in program. Close closes them too.
 	Programs Programs
 
@@ -53,6 +59,7 @@ type Plane struct {
 	Traffic   *flysim.Traffic
 	Listening *proxy.Listening
 	Autostop  *autostop.Loop
+	Gateway   *gateway.Gateway // nil: none
 
 	programs Programs
 	cancel   context.CancelFunc
@@ -73,6 +80,11 @@ func Start(platform *flysim.Platform, options Options) (*Plane, error) {
 	if err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
+	if options.Gateway != "" {
+		if err := p.startGateway(platform, options); err != nil {
+			return nil, errors.Join(err, p.Close())
+		}
+	}
 	p.running.Go(func() { _ = p.programs.Run(ctx) }) // nil at the context's end
 	if options.AutostopEvery > 0 {
 		p.running.Go(func() { _ = p.Autostop.Run(ctx) }) // its only error is the context's end
@@ -80,11 +92,25 @@ func Start(platform *flysim.Platform, options Options) (*Plane, error) {
 	return p, nil
 }
 
+func (p *Plane) startGateway(platform *flysim.Platform, options Options) error {
+	at, err := netip.ParseAddrPort(options.Gateway)
+	if err != nil {
+		return err
+	}
+	p.Gateway, err = gateway.Start(gateway.Options{
+		Platform: platform, Programs: p.programs, Traffic: p.Traffic, Address: at, API: options.API,
+	})
+	return err
+}
+
 // Close closes the listeners, and then the programs and autostop.
 func (p *Plane) Close() error {
 	var err error
+	if p.Gateway != nil {
+		err = p.Gateway.Close()
+	}
 	if p.Listening != nil {
-		err = p.Listening.Close()
+		err = errors.Join(err, p.Listening.Close())
 	}
 	p.cancel()
 	p.running.Wait()

@@ -214,7 +214,10 @@ func (t *changing) reportBlockers(p *proposal) *mcp.CallToolResult {
 // reportNothing answers a call for which there is nothing to do.
 func (t *changing) reportNothing(p *proposal) *mcp.CallToolResult {
 	r := p.out.Envelope()
-	r.Status, r.App, r.Summary, r.Next = plan.NothingToDo, p.App, p.nothing, p.next
+	if r.Status == "" { // else what was to do was done by looking
+		r.Status = plan.NothingToDo
+	}
+	r.App, r.Summary, r.Next = p.App, p.nothing, p.next
 	return t.respond(p.out)
 }
 

@@ -62,7 +62,9 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, api.Close()) }()
-	plane, err := dataplane.Start(platform, dataplane.Options{Inside: dataplane.AnyPort, Public: dataplane.AnyPort})
+	plane, err := dataplane.Start(platform, dataplane.Options{
+		Inside: dataplane.AnyPort, Public: dataplane.AnyPort, Gateway: dataplane.AnyPort,
+	})
 	if err != nil {
 		return err
 	}
@@ -78,7 +80,8 @@ func (d *Demo) Run(ctx context.Context) (err error) {
 		page: out, clock: d.Clock, app: d.App,
 		isDemo: d.Yes || !d.isInteractive(), input: bufio.NewReader(d.Stdin),
 	}
-	server, err := d.connect(ctx, work, api.Environment(platform.Token()), answerer)
+	server, err := d.connect(ctx, work,
+		append(api.Environment(platform.Token()), "FLYCAST_SANDBOX_PUBLIC="+plane.Listening.Public), answerer)
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,7 @@ func TestNothingIsSentWithoutAGrant(t *testing.T) {
 		t.Fatal(err)
 	}
 	progress := ReleaseUpdate{Status: ReleaseRunning}
+	guest := NewPeer{Name: "interactive-test", PublicKey: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}
 	p.ResetCalls()
 
 	steps := map[string]gate.Step{
@@ -49,12 +50,14 @@ func TestNothingIsSentWithoutAGrant(t *testing.T) {
 		"UncordonMachine": {Verb: gate.UncordonMachine, App: app, Target: id},
 		"SetMachineMetadata": {Verb: gate.SetMetadata, App: app,
 			Target: MetadataTarget(id, update.CurrentInstance, "started")},
+		"AddPeer":       {Verb: gate.AddPeer, App: app, Target: own.Target()},
+		"RemovePeer":    {Verb: gate.RemovePeer, App: app, Target: id},
 		"CreateVolume":  {Verb: gate.CreateVolume, App: app, Target: disk.Target()},
 		"CreateRelease": {Verb: gate.CreateRelease, App: app, Target: published.Target()},
 		"UpdateRelease": {Verb: gate.UpdateRelease, App: app, Target: "running"},
 	}
 	parameters := make(map[reflect.Type]reflect.Value)
-	for _, parameter := range []any{shared, own, time.Minute, update, update.Lease, created, disk, published,
+	for _, parameter := range []any{shared, own, time.Minute, update, update.Lease, created, disk, published, guest,
 		current, progress, 5} {
 		parameters[reflect.TypeOf(parameter)] = reflect.ValueOf(parameter)
 	}

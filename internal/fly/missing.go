@@ -31,6 +31,7 @@ const (
 	ARegion        Thing = "region"
 	AHost          Thing = "host"
 	ASecret        Thing = "secret"
+	APeer          Thing = "WireGuard peer"
 	Something      Thing = "something" // Fly names it by a word that this program does not know
 )
 
@@ -60,6 +61,7 @@ func missingNames() map[string]Thing {
 		"release":         ARelease, "releaseunprocessed": ARelease,
 		"lease": ALease, "machinelease": ALease,
 		"image": AnImage, "manifest": AnImage, "repository": AnImage,
+		"wireguardpeer": APeer, "peer": APeer,
 		"region": ARegion, "host": AHost, "secret": ASecret, "secretkey": ASecret,
 		// These do not say more than that it is what was asked for.
 		"record": "", "resource": "", "object": "", "entity": "", "node": "",

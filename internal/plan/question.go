@@ -201,6 +201,9 @@ func (s Step) Line() string {
 	case gate.AllocateAddress:
 		return fmt.Sprintf("a Flycast address for network %s of organization %s",
 			networkName(s.Get(ParamNetwork)), Quote(s.Get(ParamOrg)))
+	case gate.AddPeer:
+		return fmt.Sprintf("a WireGuard peer of this server on network %s of organization %s for some seconds: it sends GET / to %s, "+
+			"which may start a stopped Machine", networkName(s.Get(ParamNetwork)), Quote(s.Get(ParamOrg)), Line(s.Get(ParamReach)))
 	case gate.UpdateMachine:
 		return fmt.Sprintf("Machine %s of group %s in %s", Clean(s.Get(ParamMachine)),
 			Quote(s.Get(ParamGroup)), Quote(s.Get(ParamRegion)))

@@ -70,6 +70,8 @@ func (p Plan) HazardSentences(d Detail) []string {
 		switch h {
 		case DedicatedV4Lost, DedicatedV6Lost, SharedV4Released, NotPutBack:
 			// said beside the address, or by how to undo it
+		case JoinsPrivateNetwork, StartsMachines:
+			// said by the step that adds the peer
 		case Restart, BriefOutage:
 			isImpact := p.Impact == ImpactRestart || p.Impact == ImpactBriefOutage
 			if !isImpact && (h == BriefOutage || !p.Has(BriefOutage)) {

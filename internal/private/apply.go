@@ -8,6 +8,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
+	"github.com/flycast-mcp/flycast-mcp/internal/verify"
 )
 
 // Apply carries out the stages in their order and stops at the first that fails, or when
@@ -77,6 +78,8 @@ func (m *Maker) apply(ctx context.Context, w Work, s stage, caller string, grant
 		}
 		out.add(r.Result)
 		return r.Result, err
+	case proving:
+		return m.prove(ctx, w, grant, report, out)
 	case releasing:
 		work, err := m.readyToRelease(ctx, w)
 		if err != nil {
@@ -159,6 +162,7 @@ func (m *Maker) conclude(ctx context.Context, w Work, out *Result) {
 		now = now.WithApprovals(m.Releaser.Journal)
 	}
 	out.Verdict, out.Remaining, out.Reach = rules.Judge(now.Addresses.List), rules.PublicIPs(now.Addresses.List), now.Reach()
+	m.proveEnd(ctx, now, out)
 	blockers := now.Blockers()
 	switch {
 	case len(out.Remaining) > 0:
@@ -169,6 +173,11 @@ func (m *Maker) conclude(ctx context.Context, w Work, out *Result) {
 		out.Blockers, out.Next = blockers, decide(now, blockers)
 		out.Summary = fmt.Sprintf("%s has no public address, but it does not work over Flycast: %s. %s", w.in.App,
 			blockers[0].What, now.ReachSentence())
+	case len(out.Refuted) > 0:
+		out.Set(plan.Partial, gate.VerifyFailed)
+		out.Summary = fmt.Sprintf("%s has no public address, but a check failed: %s.", w.in.App, out.Refuted[0])
+		out.Next = []plan.Next{{Who: "agent", Tool: verify.Tool, Arguments: &plan.Arguments{App: w.in.App},
+			Why: "checks it again; a person is asked"}}
 	default:
 		out.Summary = fmt.Sprintf("%s is private: no public address is left. %s", w.in.App, now.ReachSentence())
 		out.Next = now.Next()

@@ -13,6 +13,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/patch"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
+	"github.com/flycast-mcp/flycast-mcp/internal/verify"
 )
 
 // Plan finds out what is left to do, from what Fly says now. Nothing is changed.
@@ -55,6 +56,8 @@ type parts struct {
 	edit     patch.Proposal
 	deploy   deploy.Proposal
 	release  address.ReleaseProposal
+	proof    plan.Plan // the steps of the check
+	target   verify.Target
 	order    []stage
 	silent   bool // nothing reaches the app from the release to the end of the deploy
 }
@@ -96,12 +99,19 @@ func (m *Maker) parts(ctx context.Context, in Input, s rules.Snapshot) (p parts,
 	if err != nil {
 		return p, err
 	}
+	then := p.deploy.Work.After()
+	then.Addresses.List, then.ForeignApproved = before.Addresses.List, before.ForeignApproved
+	p.target = m.Verifier.TargetOf(then, verify.OwnNetwork(s))
+	m.Verifier.AddSteps(&p.proof, p.target)
 	p.silent = first && p.release.Plan.Has(plan.AppUnreachable)
-	p.order = []stage{allocating, writing, deploying, releasing}
+	p.order = []stage{allocating, writing, deploying, proving, releasing}
 	if first {
-		p.order = []stage{allocating, releasing, writing, deploying}
+		p.order = []stage{allocating, releasing, writing, deploying, proving}
 	}
 	p.order = slices.DeleteFunc(p.order, func(s stage) bool { return len(p.steps(s)) == 0 })
+	if slices.Equal(p.order, []stage{proving}) {
+		p.order = nil // verify_private does that
+	}
 	return p, nil
 }
 
@@ -117,6 +127,8 @@ func (p parts) steps(s stage) []plan.Step {
 		return p.edit.Plan.Steps
 	case deploying:
 		return p.deploy.Plan.Steps
+	case proving:
+		return p.proof.Steps
 	case releasing:
 		return p.release.Plan.Steps
 	}
@@ -178,7 +190,7 @@ func (p parts) plan() plan.Plan {
 	for _, s := range p.order {
 		all.Steps = append(all.Steps, p.steps(s)...)
 	}
-	for _, part := range []plan.Plan{p.allocate.Plan, p.edit.Plan, p.deploy.Plan, p.release.Plan} {
+	for _, part := range []plan.Plan{p.allocate.Plan, p.edit.Plan, p.deploy.Plan, p.release.Plan, p.proof} {
 		for _, f := range part.Facts {
 			if !slices.Contains(all.Facts, f) {
 				all.Facts = append(all.Facts, f)
@@ -191,7 +203,17 @@ func (p parts) plan() plan.Plan {
 		}
 		findings.Add(plan.Findings{Hazards: part.Hazards, Blockers: part.Blockers})
 	}
+	if after := p.deploy.Work.After(); !after.HasRouted() && !findings.Blocked(plan.NoServices) {
+		findings.Block(plan.Blocker{
+			ID: plan.NoServices, What: "the file has no service that Fly Proxy routes to: after its deploy nothing would reach the app",
+			Fix: fmt.Sprintf("ask the user which port the app listens on; then patch_services {app: %q, create: \"http\", "+
+				"internal_port: …} adds a service to the file", p.in.App),
+		})
+	}
 	all.Hazards, all.Blockers = findings.Hazards, findings.Blockers
+	if slices.Contains(p.order, proving) {
+		all.Unknown = slices.DeleteFunc(all.Unknown, func(u plan.Unknown) bool { return u == plan.FlycastUnproven })
+	}
 	all.Fact("order", joined(p.order))
 	return all
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/patch"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/rules"
+	"github.com/flycast-mcp/flycast-mcp/internal/verify"
 )
 
 // MakeTool is the name of the tool that makes these plans.
@@ -58,6 +59,8 @@ type Result struct {
 	Remaining []string       `json:"remaining,omitempty"`
 	Verdict   rules.Verdict  `json:"verdict,omitempty"`
 	Callers   []string       `json:"callers,omitempty"`
+	Vantage   string         `json:"vantage,omitempty"`
+	Claims    []verify.Proof `json:"claims,omitempty"`
 	Remarks   []string       `json:"remarks,omitempty"`
 }
 
@@ -84,6 +87,7 @@ type Maker struct {
 	Editor    *patch.Editor
 	Deployer  *deploy.Deployer
 	Releaser  *address.Releaser
+	Verifier  *verify.Verifier
 	Runs      Runs
 	Callers   *Callers
 }
@@ -106,10 +110,11 @@ type stage string
 
 // The stages.
 const (
-	allocating stage = "allocate a Flycast address"
+	allocating stage = "allocate"
 	writing    stage = "edit the file"
 	deploying  stage = "deploy"
-	releasing  stage = "release the public addresses"
+	proving    stage = "check from inside"
+	releasing  stage = "release"
 )
 
 // check returns what is wrong with the arguments.
@@ -151,7 +156,7 @@ func joined(stages []stage) string {
 	for i, s := range stages {
 		names[i] = string(s)
 	}
-	return strings.Join(names, ", then ")
+	return strings.Join(names, ", ")
 }
 
 // frozen answers reads of one app from a snapshot, so that each part of a plan judges the same

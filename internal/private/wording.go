@@ -44,13 +44,22 @@ func (Wording) Title(p plan.Plan) string {
 	return fmt.Sprintf("Make %s private: %s?", plan.Line(p.App), strings.Join(parts, ", "))
 }
 
-// Effect says what the deploy and the release do, and in which order.
+// Effect says what the deploy and the release do, and in which order. The settings of the deploy are
+// the defaults, and are left out.
 func (w Wording) Effect(p plan.Plan, d plan.Detail) []string {
 	out := []string{"in this order: " + plan.Line(p.FactValue("order")) + "; it stops at the first failure"}
+	lines := append([]string{p.ImpactSentence()}, p.HazardSentences(d)...)
 	if hasMachines(p) {
-		out = append(out, w.deploy.Effect(p, d)...)
-	} else {
-		out = append(append(out, p.ImpactSentence()), p.HazardSentences(d)...)
+		lines = w.deploy.Effect(p, d)
+	}
+	for _, line := range lines {
+		switch {
+		case strings.HasPrefix(line, "settings: "):
+		case line == p.ImpactSentence():
+			out = append(out, strings.TrimSuffix(line, "; no restart"))
+		default:
+			out = append(out, line)
+		}
 	}
 	return append(out, address.LostCallers(p)...)
 }

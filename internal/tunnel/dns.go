@@ -26,15 +26,26 @@ const (
 // ErrNoSuchName means that the resolver says that a name does not exist, or has no IPv6 address.
 var ErrNoSuchName = errors.New("no such name")
 
-// AAAA returns the IPv6 addresses of a name, asked of the network's resolver: over UDP, and over
-// TCP if that gets no answer. The error wraps [ErrNoSuchName] if there are none.
+// AAAA returns the IPv6 addresses of a name, asked of the network's resolver: see [Query].
 func (t *Tunnel) AAAA(ctx context.Context, name string) ([]netip.Addr, error) {
+	return Query(ctx, func(ctx context.Context, network string) (net.Conn, error) {
+		if network == "udp" {
+			return t.stack.DialUDP(t.resolver)
+		}
+		return t.stack.DialTCP(ctx, t.resolver)
+	}, name)
+}
+
+// Query returns the IPv6 addresses of a name, asked of the resolver that dial connects to: over UDP,
+// and over TCP if that gets no answer. The error wraps [ErrNoSuchName] if there are none.
+func Query(ctx context.Context, dial func(ctx context.Context, network string) (net.Conn, error), name string) (
+	[]netip.Addr, error) {
 	query, id, err := newQuery(name)
 	if err != nil {
 		return nil, err
 	}
 	for range queryTries {
-		answer, err := t.askUDP(ctx, query)
+		answer, err := askUDP(ctx, dial, query)
 		if err == nil {
 			return parseAnswer(answer, id, name)
 		}
@@ -42,15 +53,17 @@ func (t *Tunnel) AAAA(ctx context.Context, name string) ([]netip.Addr, error) {
 			return nil, ctx.Err()
 		}
 	}
-	answer, err := t.askTCP(ctx, query)
+	answer, err := askTCP(ctx, dial, query)
 	if err != nil {
 		return nil, fmt.Errorf("the resolver does not answer: %w", err)
 	}
 	return parseAnswer(answer, id, name)
 }
 
-func (t *Tunnel) askUDP(ctx context.Context, query []byte) ([]byte, error) {
-	socket, err := t.stack.DialUDP(t.resolver)
+type dialer func(ctx context.Context, network string) (net.Conn, error)
+
+func askUDP(ctx context.Context, dial dialer, query []byte) ([]byte, error) {
+	socket, err := dial(ctx, "udp")
 	if err != nil {
 		return nil, err
 	}
@@ -60,10 +73,10 @@ func (t *Tunnel) askUDP(ctx context.Context, query []byte) ([]byte, error) {
 	return answer[:n], err
 }
 
-func (t *Tunnel) askTCP(ctx context.Context, query []byte) ([]byte, error) {
+func askTCP(ctx context.Context, dial dialer, query []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	socket, err := t.stack.DialTCP(ctx, t.resolver)
+	socket, err := dial(ctx, "tcp")
 	if err != nil {
 		return nil, err
 	}
