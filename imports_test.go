@@ -56,7 +56,7 @@ func edges() map[string][]string {
 		"internal/columns":  {},
 		"internal/statedir": {"internal/disk"},
 		"internal/demo": {"flysim", "flysim/autostop", "flysim/dataplane", "flysim/watch",
-			"internal/cli", "internal/columns", "internal/fly", "internal/plan"},
+			"internal/cli", "internal/columns", "internal/fly", "internal/plan", "internal/verify"},
 		"internal/deploy/deployed": {"flytoml/render", "internal/fly", "internal/plan", "flytoml",
 			"internal/gate", "flytoml/machine", "internal/outside"},
 		"internal/rules": {"internal/gate", "internal/outside", "internal/plan", "internal/fly",

@@ -34,7 +34,7 @@ func (a *toolset) verifyPrivate() call.Tool {
 			Name: verify.Tool, Title: "Verify that an app is private", Effect: effect,
 			Description: "Proves by observation that an app is private and answers over Flycast: addresses, services, " +
 				"listening sockets, DNS and requests through a temporary WireGuard peer, which a person approves. " +
-				"Stops no Machine. Changes nothing of the app. Use it after make_private or release_public_ips.",
+				"Stops no Machine, and changes nothing of the app. Use it as the last step, or to check an app at any time.",
 		},
 		Plan: func(ctx context.Context, in verifyInput) (verify.Proposal, error) {
 			file, err := a.wantedFile(ctx, in)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/verify"
 )
 
 // journey makes the calls of the demo.
@@ -21,6 +22,7 @@ type journey struct {
 	undone   []string // the call that failed, and those not made
 	after    listing
 	verified []string
+	refuted  []string
 	assumed  []string
 	unknown  []string
 	undo     []string
@@ -62,7 +64,6 @@ func (j *journey) list(ctx context.Context, why string) (listing, error) {
 			out.Verdict = "unknown" // it could not be read; the summary says why
 		}
 		j.page.listing(out)
-		j.unknown = merge(j.unknown, out.Unknown)
 	}
 	return out, err
 }
@@ -81,8 +82,9 @@ func (j *journey) change(ctx context.Context, c step) (outcome, error) {
 		}
 	}
 	j.verified = append(j.verified, prefixed(c.tool, out.Verified)...)
+	j.refuted = merge(j.refuted, out.Refuted)
 	j.assumed = merge(j.assumed, out.Assumed)
-	j.unknown = merge(j.unknown, out.Unknown)
+	j.unknown = out.Unknown
 	j.undo = append(j.undo, prefixed(c.tool, out.Undo)...)
 	return out, nil
 }
@@ -121,11 +123,33 @@ func (j *journey) show(ctx context.Context, p *proof) error {
 	}
 	public := publicAddresses(p.platform, j.app)
 	if j.after.Verdict == "private" && len(public) == 0 {
-		if err := p.after(ctx); err != nil {
+		if err := j.prove(ctx, p); err != nil {
 			return err
 		}
 	}
 	return j.conclude(public)
+}
+
+// prove lets the app fall asleep, and has the server check it from inside its network, which wakes
+// it.
+func (j *journey) prove(ctx context.Context, p *proof) error {
+	p.page.section("Time passes")
+	p.letIdle()
+	_, err := j.change(ctx, step{
+		verify.Tool, "The proof, from inside the private network. A person is asked.", callArguments{App: j.app},
+	})
+	if err != nil {
+		return err
+	}
+	p.page.section("Time passes again")
+	stopped := p.letIdle()
+	if len(j.refuted) > 0 {
+		return fmt.Errorf("%s: %s", j.app, j.refuted[0])
+	}
+	if len(stopped) == 0 {
+		return fmt.Errorf("%s did not stop when idle", j.app)
+	}
+	return nil
 }
 
 // conclude gives the verdict, from the last list_ips and from the addresses that

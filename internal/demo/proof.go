@@ -35,36 +35,6 @@ func (p *proof) before(ctx context.Context) error {
 	return err
 }
 
-// after shows that the internet cannot reach the app, and that it wakes on a
-// request over Flycast and stops when idle. It fails if one of these is not so.
-func (p *proof) after(ctx context.Context) error {
-	p.page.section("The proof, with requests")
-	outside, err := p.get(ctx, flysim.DoorPublic)
-	if err != nil {
-		return err
-	}
-	p.letIdle()
-	inside, err := p.get(ctx, flysim.DoorFlycast)
-	if err != nil {
-		return err
-	}
-	warm, err := p.get(ctx, flysim.DoorFlycast)
-	if err != nil {
-		return err
-	}
-	stopped := p.letIdle()
-	isWoken := func(s autostop.Stopped) bool { return s.Machine == inside.Machine }
-	switch {
-	case outside.Machine != "":
-		return fmt.Errorf("%s still answers requests from the internet", p.app)
-	case inside.Status != http.StatusOK || warm.Status != http.StatusOK:
-		return fmt.Errorf("%s does not answer over Flycast: status %d, then %d", p.app, inside.Status, warm.Status)
-	case !inside.Woke || !slices.ContainsFunc(stopped, isWoken):
-		return fmt.Errorf("%s did not start on a request and stop when idle", p.app)
-	}
-	return nil
-}
-
 // get sends one request through Fly Proxy and shows its result.
 func (p *proof) get(ctx context.Context, door flysim.Door) (flysim.Visit, error) {
 	target, through := "http://"+p.app+".flycast/", p.plane.Listening.Flycast

@@ -55,8 +55,12 @@ func (m *Maker) proveEnd(ctx context.Context, now rules.Snapshot, out *Result) {
 	end.Join(m.Verifier.Outside(ctx, now.Addresses.App.Name, out.Released))
 	end = end.Settled()
 	end.Fill(&out.Result)
-	all := verify.Report{Proofs: append(out.Claims, end.Proofs...)}
-	out.Claims = all.Settled().Proofs
+	all := verify.Report{Proofs: append(out.Claims, end.Proofs...)}.Settled()
+	out.Claims = all.Proofs
+	out.Unknown = slices.DeleteFunc(out.Unknown, func(u string) bool {
+		return all.Is(verify.Answers) == verify.Verified && u == plan.FlycastUnproven.Sentence() ||
+			all.Is(verify.Listens) == verify.Verified && u == plan.BindUnknown.Sentence()
+	})
 	assumed := now.Addresses.App.Name + ".fly.dev stops resolving within minutes; this was not checked"
 	if end.Is(verify.GoneOutside) != verify.NotVerified {
 		out.Assumed = slices.DeleteFunc(out.Assumed, func(a string) bool { return a == assumed })
