@@ -17,6 +17,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/undo"
+	"github.com/flycast-mcp/flycast-mcp/internal/verify"
 )
 
 // caseServer is a server with all tools on an emulated platform that has one app, on a
@@ -82,6 +83,7 @@ func newCaseServer(b *appServer, text, dir string) *caseServer {
 	must(err)
 	a := b.toolset
 	a.Hold, a.AnswerWithin = time.Hour, time.Hour
+	a.verifyMode = verify.Never // sockets do not work in a bubble
 	a.ApproveCommand = func(ticket string) string { return "approve " + ticket }
 	s.saved = undo.Store{Dir: filepath.Join(b.t.TempDir(), "undo"), Now: time.Now}
 	a.Save = s.saved.Put
