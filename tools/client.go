@@ -33,5 +33,7 @@ type addressChanger interface {
 	Organization(ctx context.Context, slug string) (fly.Organization, error)
 	Certificates(ctx context.Context, app string) ([]fly.Certificate, error)
 	AllocateFlycast(ctx context.Context, grant *gate.Grant, app string, network fly.Network) (fly.Address, error)
+	CreateApp(ctx context.Context, grant *gate.Grant, app string, network fly.Network) error
+	AllocatePublic(ctx context.Context, grant *gate.Grant, app string, kind fly.Kind) error
 	ReleaseAddress(ctx context.Context, grant *gate.Grant, app string, ip netip.Addr) error
 }

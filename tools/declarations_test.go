@@ -35,7 +35,7 @@ func TestGoldenDefinitions(t *testing.T) {
 		golden(t, filepath.Join("..", "testdata", "golden", "tools", tool.Spec().Name+".json"), append(got, '\n'))
 	}
 	want := []string{"list_ips", "audit", "why_awake", "make_private", "allocate_flycast", "patch_services", "deploy", "deploy_status",
-		"deploy_stop", "release_public_ips", "verify_private"}
+		"deploy_stop", "release_public_ips", "verify_private", "create_private_app", "make_public"}
 	if !slices.Equal(names, want) {
 		t.Errorf("tools are %v, want %v", names, want)
 	}
@@ -178,7 +178,7 @@ func TestSpecs(t *testing.T) {
 		t.Errorf("%d tools are read-only, want 3", got)
 	}
 	if got, want := Changers(declared()), []string{"make_private", "allocate_flycast", "patch_services", "deploy",
-		"release_public_ips", "verify_private"}; !slices.Equal(got, want) {
+		"release_public_ips", "verify_private", "create_private_app", "make_public"}; !slices.Equal(got, want) {
 		t.Errorf("changing tools are %v, want %v", got, want)
 	}
 }

@@ -80,6 +80,8 @@ func TestNoPlanWithoutItsHazard(t *testing.T) {
 		"make_private":       makePrivateShapes,
 		"deploy":             deployShapes,
 		"allocate_flycast":   allocateShapes,
+		"make_public":        makePublicShapes,
+		"create_private_app": nil, // there is no app yet whose users could lose anything
 		"verify_private":     nil, // adds a peer and removes it; changes nothing of the app
 		"patch_services":     nil, // changes files only; its plans are never gated
 	}
@@ -138,6 +140,36 @@ const (
 
 // releaseShapes release each selection of the addresses of apps with each
 // selection of kinds, that serve one thing or another.
+// makePublicShapes are the plans for apps with each set of public addresses: nothing that answers
+// now stops, and nothing is lost.
+func makePublicShapes(b *appServer) []shape {
+	var out []shape
+	if err := b.Seed(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+	kinds := []string{"shared_v4", "v4", "v6"}
+	for has := range 1 << len(kinds) {
+		app := fmt.Sprintf("made-public-%d", has)
+		b.AddApp(app, "personal", "")
+		for i, kind := range kinds {
+			if has&(1<<i) != 0 {
+				b.AddAddress(app, kind, "", "")
+			}
+		}
+		b.AddMachine(app, "iad", b.MachineConfig("shop-api", b.MachineIDs("shop-api")[0]))
+		content := b.File("shop-api", `app            = "shop-api"`, fmt.Sprintf("app = %q", app))
+		planned, err := b.toolset.maker().PlanPublic(b.t.Context(), private.PublicInput{App: app, Content: content})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if len(planned.Plan.Steps) > 0 && !planned.Plan.Has(plan.MadePublic) {
+			b.t.Errorf("%s: no hazard says that the app becomes public: %v", app, planned.Plan.Hazards)
+		}
+		out = append(out, shape{name: fmt.Sprintf("addresses %03b", has), plan: planned.Plan})
+	}
+	return out
+}
+
 // makePrivateShapes are the plans for apps with each set of public addresses, in both orders.
 func makePrivateShapes(b *appServer) []shape {
 	var out []shape

@@ -39,6 +39,14 @@ func TestArgumentBounds(t *testing.T) {
 				continue
 			}
 			arguments := map[string]any{"app": "shop-api"}
+			for _, required := range schema.Required {
+				switch schema.Properties[required].Type {
+				case "string":
+					arguments[required] = "shop-api"
+				case "integer":
+					arguments[required] = 8080
+				}
+			}
 			arguments[name] = value
 			w.ResetCalls()
 			var out plan.Result

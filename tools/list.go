@@ -73,6 +73,8 @@ func (a *toolset) all() []call.Tool {
 		a.deployStop(),
 		a.releasePublicIPs(),
 		a.verifyPrivate(),
+		a.createPrivateApp(),
+		a.makePublic(),
 	}
 }
 
@@ -86,6 +88,8 @@ func Wordings() plan.Wordings {
 		private.MakeTool:     private.Wording{},
 		undo.Tool:            undo.Wording{},
 		verify.Tool:          verify.Wording{},
+		private.PublicTool:   private.PublicWording{},
+		private.CreateTool:   private.CreateWording{},
 	}
 }
 

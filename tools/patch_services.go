@@ -40,7 +40,9 @@ func (a *toolset) patchServices() call.Tool {
 			if in.Path == "" && in.Content == "" {
 				in.App = cmp.Or(in.App, a.DefaultApp)
 			}
-			return editor.Plan(ctx, patch.Input(in))
+			return editor.Plan(ctx, patch.Input{App: in.App, Path: in.Path, Content: in.Content, Groups: in.Groups,
+				InternalPort: in.InternalPort, Autostop: in.Autostop, MinMachines: in.MinMachines, SoftLimit: in.SoftLimit,
+				Create: in.Create, PlainPorts: in.PlainPorts})
 		},
 		Apply: func(ctx context.Context, work patch.Work, grant *gate.Grant, _ plan.Report) (patch.Result, error) {
 			return editor.Apply(work, grant, call.CallerFrom(ctx).ID)

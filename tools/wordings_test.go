@@ -41,7 +41,17 @@ func TestWordings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range []plan.Plan{allocation.Plan, release.Plan, deployment.Plan, journey.Plan, check.Plan} {
+		publication, err := b.toolset.maker().PlanPublic(t.Context(), private.PublicInput{App: b.app})
+		if err != nil {
+			t.Fatal(err)
+		}
+		creator := private.Creator{Maker: b.toolset.maker(), Fly: b.toolset.fly}
+		creation, err := creator.PlanCreate(t.Context(), private.CreateInput{App: "new-app", Image: "nginx:1.29", InternalPort: 80})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []plan.Plan{allocation.Plan, release.Plan, deployment.Plan, journey.Plan, check.Plan,
+			publication.Plan, creation.Plan} {
 			plans[p.Tool] = p
 		}
 		for _, tool := range declared() {

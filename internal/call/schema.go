@@ -136,16 +136,24 @@ func openObjects(s *jsonschema.Schema) {
 // entry of next. Every client pays for each word of it
 // in every conversation.
 func Compact(s *jsonschema.Schema) *jsonschema.Schema {
+	out := compact(s)
+	if out != nil {
+		out.Required = s.Required // of the answer itself; what is in it says so by being there
+	}
+	return out
+}
+
+func compact(s *jsonschema.Schema) *jsonschema.Schema {
 	if s == nil {
 		return nil
 	}
 	out := *s
-	out.Description = ""
-	out.Items = Compact(s.Items)
+	out.Description, out.Required = "", nil
+	out.Items = compact(s.Items)
 	if s.Properties != nil {
 		out.Properties = make(map[string]*jsonschema.Schema, len(s.Properties))
 		for name, property := range s.Properties {
-			out.Properties[name] = Compact(property)
+			out.Properties[name] = compact(property)
 		}
 	}
 	if arguments := out.Properties["arguments"]; arguments != nil {

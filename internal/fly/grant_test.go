@@ -50,14 +50,16 @@ func TestNothingIsSentWithoutAGrant(t *testing.T) {
 		"UncordonMachine": {Verb: gate.UncordonMachine, App: app, Target: id},
 		"SetMachineMetadata": {Verb: gate.SetMetadata, App: app,
 			Target: MetadataTarget(id, update.CurrentInstance, "started")},
-		"AddPeer":       {Verb: gate.AddPeer, App: app, Target: own.Target()},
-		"RemovePeer":    {Verb: gate.RemovePeer, App: app, Target: id},
-		"CreateVolume":  {Verb: gate.CreateVolume, App: app, Target: disk.Target()},
-		"CreateRelease": {Verb: gate.CreateRelease, App: app, Target: published.Target()},
-		"UpdateRelease": {Verb: gate.UpdateRelease, App: app, Target: "running"},
+		"AllocatePublic": {Verb: gate.AllocateAddress, App: app, Target: string(DedicatedV6)},
+		"CreateApp":      {Verb: gate.CreateApp, App: app, Target: own.Target()},
+		"AddPeer":        {Verb: gate.AddPeer, App: app, Target: own.Target()},
+		"RemovePeer":     {Verb: gate.RemovePeer, App: app, Target: id},
+		"CreateVolume":   {Verb: gate.CreateVolume, App: app, Target: disk.Target()},
+		"CreateRelease":  {Verb: gate.CreateRelease, App: app, Target: published.Target()},
+		"UpdateRelease":  {Verb: gate.UpdateRelease, App: app, Target: "running"},
 	}
 	parameters := make(map[reflect.Type]reflect.Value)
-	for _, parameter := range []any{shared, own, time.Minute, update, update.Lease, created, disk, published, guest,
+	for _, parameter := range []any{shared, own, time.Minute, update, update.Lease, created, disk, published, guest, DedicatedV6,
 		current, progress, 5} {
 		parameters[reflect.TypeOf(parameter)] = reflect.ValueOf(parameter)
 	}

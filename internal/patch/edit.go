@@ -17,6 +17,9 @@ import (
 
 // request returns the edit that the call asks for, on top of Fly's blueprint for private apps.
 func (e *Editor) request(ctx context.Context, in Input, f file) (edit.Request, error) {
+	if in.Public {
+		return edit.Request{ForceHTTPS: new(true), Groups: in.Groups}, nil
+	}
 	want := edit.Blueprint()
 	want.Groups, want.PlainPorts = in.Groups, in.PlainPorts
 	want.KeepOff, want.KeepMinimum = true, in.MinMachines == nil

@@ -28,6 +28,7 @@ type Input struct {
 	SoftLimit    int
 	Create       string // [plan.CreateHTTP] or [plan.CreateTCP]
 	PlainPorts   []int
+	Public       bool // turn force_https on, and change nothing else
 }
 
 // KeepAutostop is the autostop that leaves what the file sets on purpose.

@@ -58,6 +58,7 @@ const (
 	ParamMachine = "machine" // id of a Machine
 	ParamNetwork = "network" // a Flycast address's network
 	ParamOrg     = "org"     // and its organization
+	ParamApp     = "app"     // that is created
 	ParamReach   = "reach"   // what a WireGuard peer sends to
 	ParamUntil   = "until"   // what ends a Machine that is created for a while only
 	ParamProve   = "prove"   // why a Machine that has its configuration already is proved

@@ -198,7 +198,13 @@ func (s Step) Line() string {
 			line += ", LOST FOR GOOD"
 		}
 		return line
+	case gate.CreateApp:
+		return fmt.Sprintf("the app %s in organization %s, network %s", Clean(s.Get(ParamApp)), Quote(s.Get(ParamOrg)),
+			networkName(s.Get(ParamNetwork)))
 	case gate.AllocateAddress:
+		if kind := s.Get(ParamKind); kind != "" && kind != "flycast" {
+			return "a new PUBLIC address: " + KindName(kind)
+		}
 		return fmt.Sprintf("a Flycast address for network %s of organization %s",
 			networkName(s.Get(ParamNetwork)), Quote(s.Get(ParamOrg)))
 	case gate.AddPeer:
@@ -266,12 +272,21 @@ func AddressMonthlyUSD(kind string) float64 {
 	return 0
 }
 
+// MachinePrice returns the list price of the smallest Machine in words (Fly's pricing page, read
+// 2026-08: shared-cpu-1x with 256 MB, in the cheapest region).
+func MachinePrice() string {
+	return "the Machine costs about $2.30 a month while it runs all the time, and next to nothing while it is stopped"
+}
+
 // MonthlyUSD returns the change of the monthly bill in US dollars, by list prices.
 func (p Plan) MonthlyUSD() float64 {
 	var usd float64
 	for _, s := range p.Steps {
-		if s.Verb == gate.ReleaseAddress {
+		switch s.Verb {
+		case gate.ReleaseAddress:
 			usd -= AddressMonthlyUSD(s.Get(ParamKind))
+		case gate.AllocateAddress:
+			usd += AddressMonthlyUSD(s.Get(ParamKind))
 		}
 	}
 	return usd

@@ -228,7 +228,7 @@ type VerbWord struct {
 // Verbs returns what each verb does: for questions and docs/tools.md.
 func Verbs() []VerbWord {
 	return []VerbWord{
-		{gate.AllocateAddress, UndoYes, "allocate a Flycast address"},
+		{gate.AllocateAddress, UndoYes, "allocate an address"},
 		{gate.ReleaseAddress, UndoNo, "release a public address"},
 		{gate.LeaseMachine, UndoYes, "hold a Machine, so that nothing else changes it"},
 		{gate.UpdateMachine, UndoYes, "give a Machine a new configuration"},

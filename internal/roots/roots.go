@@ -171,6 +171,40 @@ func (r rootDir) configFile(folder string) string {
 	return filepath.Join(folder, "fly.toml")
 }
 
+// Exists reports whether there is something at a path within the roots.
+func (r *Roots) Exists(path string) bool {
+	root, name, err := r.find(path)
+	if err != nil {
+		return false
+	}
+	_, err = root.fs.Lstat(name)
+	return err == nil
+}
+
+// Create writes a new file. If there is one already, nothing is written and the error is
+// [ErrChanged]. A file that could not be written completely is removed again.
+func (r *Roots) Create(path string, data []byte) error {
+	root, name, err := r.find(path)
+	if err != nil {
+		return err
+	}
+	if !hasAllowedName(name) {
+		return fmt.Errorf("%s: %w", showPath(path), ErrKind)
+	}
+	f, err := root.fs.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s: %w", showPath(path), ErrChanged)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", showPath(path), plainError(err))
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("%s: %w", showPath(path), errors.Join(plainError(err), root.fs.Remove(name)))
+	}
+	return nil
+}
+
 // Replace replaces the content of a file, if it is still old, with new. If it is
 // not, nothing is written and the error is [ErrChanged]. It is [ErrLinked] for a file
 // with several hard links, on systems that report them, and [ErrReadOnly] for a

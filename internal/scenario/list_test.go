@@ -33,6 +33,7 @@ func scenarios() []scenario {
 		{28, "host down", hostDown},
 		{29, "callers to switch", callersToSwitch},
 		{30, "close it now", closeNow},
+		{31, "public again", publicAgain},
 		{32, "transports", transports},
 		{33, "a file without services", emptyFile},
 	}
