@@ -6,5 +6,5 @@ import "slices"
 // docs/audit.md.
 func Catalogue() []Rule {
 	return slices.Concat(exposureRules(), routingRules(), storedRules(), callerRules(), sleepingRules(),
-		machineRules(), listeningRules())
+		suspendRules(), machineRules(), listeningRules())
 }

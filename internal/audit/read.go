@@ -229,8 +229,8 @@ func within[T any](ctx context.Context, l limited, read func() (T, error)) (T, e
 	select {
 	case l.slots <- struct{}{}:
 	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
+		var nothing T
+		return nothing, ctx.Err()
 	}
 	defer func() { <-l.slots }()
 	return read()
