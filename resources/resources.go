@@ -18,6 +18,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/flytoml/lint"
 	"github.com/flycast-mcp/flycast-mcp/flytoml/render"
 	"github.com/flycast-mcp/flycast-mcp/internal/deploy/deployed"
+	"github.com/flycast-mcp/flycast-mcp/internal/fly"
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
@@ -29,12 +30,14 @@ const (
 	FileTemplate     = "fly-toml:///{+path}"
 	StatusTemplate   = "flycast://apps/{app}/status"
 	DeployedTemplate = "flycast://apps/{app}/fly.toml"
+	HostnameTemplate = "flycast://apps/{app}/hostnames"
 )
 
 // Reader reads what the resources show.
 type Reader interface {
 	rules.Reader
 	deployed.Reader
+	Certificates(ctx context.Context, app string) ([]fly.Certificate, error)
 }
 
 // Resources serves the templates.
@@ -42,6 +45,8 @@ type Resources struct {
 	Fly     Reader
 	Roots   *roots.Roots // nil: no files
 	Sandbox bool
+	Apps    []string         // to list; empty: those that Lister names
+	Lister  Lister           // nil: no others are listed
 	Now     func() time.Time // nil: a status does not say how old it is
 }
 
@@ -51,8 +56,8 @@ func (r Resources) Templates() []mcpserver.ServerResourceTemplate {
 		{
 			Template: mcp.NewResourceTemplate(StatusTemplate, "app-status",
 				mcp.WithTemplateTitle("Status of an app"), mcp.WithTemplateMIMEType("application/json"),
-				mcp.WithTemplateDescription("Addresses, Machines with state and services, "+
-					"how many are awake, and the verdict, as JSON.")),
+				mcp.WithTemplateDescription("Addresses, Machines with state and services (many are "+
+					"summed up by group), how many are awake, the network, and the verdict, as JSON.")),
 			Handler: r.status,
 		},
 		{
@@ -61,6 +66,13 @@ func (r Resources) Templates() []mcpserver.ServerResourceTemplate {
 				mcp.WithTemplateDescription("The deployed configuration, from the current release or the Machines. "+
 					"Comments say where Machines differ. Environment values are masked.")),
 			Handler: r.deployed,
+		},
+		{
+			Template: mcp.NewResourceTemplate(HostnameTemplate, "app-hostnames",
+				mcp.WithTemplateTitle("Hostnames of an app"), mcp.WithTemplateMIMEType("application/json"),
+				mcp.WithTemplateDescription("Its public name, custom hostnames, how callers on the private network "+
+					"reach it, and its network.")),
+			Handler: r.hostnames,
 		},
 	}
 	if len(r.Roots.Dirs()) > 0 {

@@ -129,8 +129,8 @@ func TestFile(t *testing.T) {
 			t.Errorf("%s: read %q, want an error", uri, body)
 		}
 	}
-	if n := len(Resources{Fly: r.Fly}.Templates()); n != 2 {
-		t.Errorf("%d templates without roots, want 2", n)
+	if n := len(Resources{Fly: r.Fly}.Templates()); n != 3 {
+		t.Errorf("%d templates without roots, want 3", n)
 	}
 }
 

@@ -16,11 +16,15 @@ type Status struct {
 	Verdict   rules.Verdict   `json:"verdict"`
 	Exposed   rules.Answer    `json:"exposed"`
 	Addresses []rules.Address `json:"addresses"`
-	Machines  []Machine       `json:"machines"`
-	Awake     int             `json:"awake"` // started Machines
-	Blockers  []plan.Blocker  `json:"blockers"`
-	Unknown   []string        `json:"unknown,omitempty"`
-	AgeMS     int64           `json:"age_ms,omitempty"` // since Fly was read
+	Network   string          `json:"network,omitempty"` // the app's own
+	// Machines are all of them or, if Groups sums them up, those that differ from their group.
+	Machines   []Machine      `json:"machines"`
+	Groups     []Group        `json:"groups,omitempty"`
+	OddOmitted int            `json:"odd_omitted,omitempty"` // Machines that differ and are not listed
+	Awake      int            `json:"awake"`                 // started Machines
+	Blockers   []plan.Blocker `json:"blockers"`
+	Unknown    []string       `json:"unknown,omitempty"`
+	AgeMS      int64          `json:"age_ms,omitempty"` // since Fly was read
 }
 
 // Machine is one Machine with its services.
@@ -61,6 +65,7 @@ func (r Resources) readStatus(ctx context.Context, app string) (Status, error) {
 		App: app, Sandbox: r.Sandbox, Verdict: rules.Judge(s.Addresses.List), Exposed: s.Exposed(),
 		Addresses: []rules.Address{}, Machines: []Machine{}, Blockers: s.Blockers(),
 	}
+	out.Network = plan.Clean(s.OwnNetwork())
 	if r.Now != nil {
 		out.AgeMS = age.Of(r.Now()).Milliseconds()
 	}
@@ -76,13 +81,15 @@ func (r Resources) readStatus(ctx context.Context, app string) (Status, error) {
 	for _, a := range s.Addresses.List {
 		out.Addresses = append(out.Addresses, rules.Describe(a))
 	}
+	var machines []Machine
 	for _, m := range s.Machines {
 		described := describeMachine(m)
 		if m.State == "started" {
 			out.Awake++
 		}
-		out.Machines = append(out.Machines, described)
+		machines = append(machines, described)
 	}
+	out.sumUp(machines)
 	return out, nil
 }
 

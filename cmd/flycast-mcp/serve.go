@@ -137,13 +137,23 @@ func (s *serverSettings) build(ctx context.Context, p program, http bool) (app *
 		Tools:    tools.All(app.tools),
 		ReadOnly: s.readOnly, Sandbox: app.sandbox, Log: app.log,
 		Resources: resources.Resources{
-			Fly: client.Shared(), Now: p.clock.Now, Roots: files, Sandbox: app.sandbox,
+			Fly: client.Shared(), Now: p.clock.Now, Roots: files, Sandbox: app.sandbox, Lister: client.Shared(),
+			Apps: s.listed(deps.DefaultApp),
 		},
 		Completer: resources.Completer{Fly: client.Shared()},
 		Prompts:   prompts.Prompts{Fly: client.Shared(), Now: p.clock.Now, Paths: len(files.Dirs()) > 0},
 	})
 	context.AfterFunc(ctx, app.interrupt)
 	return app, nil
+}
+
+// listed returns the apps that resources/list has: those of --app, else FLY_APP; empty: all that the
+// token can see.
+func (s *serverSettings) listed(fallback string) []string {
+	if len(s.apps) == 0 && fallback != "" {
+		return []string{fallback}
+	}
+	return s.apps
 }
 
 // check returns all that is wrong with the settings.

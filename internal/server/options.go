@@ -37,10 +37,10 @@ func BaseOptions(log *slog.Logger) []mcpserver.ServerOption {
 		mcp.MethodServerDiscover,
 		mcp.MethodToolsList,
 		mcp.MethodPromptsList,
-		mcp.MethodResourcesList,
 		mcp.MethodResourcesTemplatesList,
 	} {
 		options = append(options, mcpserver.WithMethodCacheHints(method, listTTL, mcp.CacheScopePublic))
 	}
-	return options
+	// The apps depend on the token.
+	return append(options, mcpserver.WithMethodCacheHints(mcp.MethodResourcesList, listTTL, mcp.CacheScopePrivate))
 }

@@ -43,6 +43,7 @@ func New(o Options) *mcpserver.MCPServer {
 		mcpserver.WithResourceCapabilities(false, false),
 		mcpserver.WithPromptCapabilities(false),
 		mcpserver.WithCompletions(),
+		mcpserver.WithHooks(listing(o.Resources)),
 		mcpserver.WithResourceCompletionProvider(o.Completer),
 		mcpserver.WithPromptCompletionProvider(o.Completer),
 	)
