@@ -109,7 +109,7 @@ func edges() map[string][]string {
 			"internal/fly", "internal/gate", "internal/journal", "internal/patch", "internal/plan", "internal/roots",
 			"internal/rules", "internal/source",
 		},
-		"resources": {"flytoml/lint", "flytoml/render", "internal/fly", "internal/rules", "internal/plan",
+		"resources": {"internal/gate", "flytoml/lint", "flytoml/render", "internal/fly", "internal/rules", "internal/plan",
 			"flytoml/machine", "internal/roots", "internal/deploy/deployed", "internal/outside"},
 		"prompts": {"internal/audit", "internal/fly", "flytoml", "internal/rules", "internal/plan", "internal/deploy/drift",
 			"internal/outside"},

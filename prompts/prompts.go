@@ -36,6 +36,7 @@ type Prompts struct {
 	Now func() time.Time
 	// Paths says that the server reads files here; otherwise no prompt offers a path.
 	Paths bool
+	Apps  fly.Apps // if not empty: the only apps that may be named
 }
 
 // All returns the prompts with their handlers; in a read-only server, only those that change
@@ -52,21 +53,17 @@ func (p Prompts) All(readOnly bool) []mcpserver.ServerPrompt {
 	if readOnly {
 		return all
 	}
-	options := []mcp.PromptOption{
-		mcp.WithPromptTitle("Make an app private"),
-		mcp.WithPromptDescription("Takes an app off the public internet and puts it behind Flycast, " +
-			"step by step, with a person's approval."), app,
-	}
-	if p.Paths {
-		options = append(options, mcp.WithArgument("path", mcp.ArgumentDescription("its fly.toml, if there is one here")))
-	}
-	return append(all, mcpserver.ServerPrompt{Prompt: mcp.NewPrompt("make_private", options...), Handler: p.makePrivate})
+	return append(all, p.journeys()...)
 }
 
 // facts are the values in the texts.
 type facts struct {
-	App, Org, Time, Facts, Patch string
-	NeedsPort                    bool
+	App, Org, Time, Facts string
+	State                 string // one of those of stateOf
+	Network               string // the app's own, if only the user knows where the callers are
+	Patch, Close          string // arguments of calls
+	Run                   string
+	NeedsPort             bool
 }
 
 func (p Prompts) audit(ctx context.Context, request mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
@@ -82,27 +79,6 @@ func (p Prompts) audit(ctx context.Context, request mcp.GetPromptRequest) (*mcp.
 	return render("audit_exposure.md", "How exposed "+f.App+" is", f)
 }
 
-func (p Prompts) makePrivate(ctx context.Context, request mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
-	f, s, err := p.fetch(ctx, request)
-	if err != nil {
-		return nil, err
-	}
-	path := request.Params.Arguments["path"]
-	if path != "" && !p.Paths {
-		return nil, errors.New("path: this server reads no files; send the file as content to patch_services")
-	}
-	if len(path) > 200 || path != plan.Line(path) && path != "" {
-		return nil, errors.New("path must be on one line of at most 100 visible characters")
-	}
-	f.Patch = fmt.Sprintf(`{"app": %q}, with "path" or "content" if the user has the fly.toml`, f.App)
-	if path != "" {
-		f.Patch = fmt.Sprintf(`{"app": %q, "path": %q}`, f.App, path)
-	}
-	f.NeedsPort = s.MachinesKnown && len(s.Machines) > 0 && !s.HasRouted() && len(s.UDPServices()) == 0 &&
-		s.Exposed() != rules.Unclear
-	return render("make_private.md", "Make "+f.App+" private", f)
-}
-
 // fetch reads the app that a prompt is for.
 func (p Prompts) fetch(ctx context.Context, request mcp.GetPromptRequest) (facts, rules.Snapshot, error) {
 	app := request.Params.Arguments["app"]
@@ -113,7 +89,11 @@ func (p Prompts) fetch(ctx context.Context, request mcp.GetPromptRequest) (facts
 	if err != nil {
 		return facts{}, rules.Snapshot{}, err
 	}
-	return facts{App: app, Time: p.Now().UTC().Format(time.RFC3339), Facts: summary(s)}, s, nil
+	f := facts{App: app, Time: p.Now().UTC().Format(time.RFC3339), Facts: summary(s), State: stateOf(s)}
+	if s.AsksCallers() {
+		f.Network = plan.Quote(s.OwnNetwork())
+	}
+	return f, s, nil
 }
 
 // maxFacts limits the lines about addresses and about Machines; the rest is counted.
@@ -151,7 +131,10 @@ func summary(s rules.Snapshot) string {
 func fenced(text string) string { return strings.ReplaceAll(text, "`", "'") }
 
 func render(name, description string, f facts) (*mcp.GetPromptResult, error) {
-	t, err := template.ParseFS(texts, name)
+	t, err := template.ParseFS(texts, name, "make_private.md") // the latter has what texts share
+	if err == nil {
+		t = t.Lookup(name)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("prompt %s: %w", name, err)
 	}

@@ -53,6 +53,12 @@ func TestPrompts(t *testing.T) {
 		{"audit_organization-personal", "audit_organization", map[string]string{"org": "personal"}},
 		{"why_awake-shop-api", "why_awake", map[string]string{"app": "shop-api"}},
 		{"why_awake-inner-circle", "why_awake", map[string]string{"app": "inner-circle"}},
+		{"make_private-tenant-7", "make_private", map[string]string{"app": "tenant-7"}},
+		{"close_now-shop-api", "close_now", map[string]string{"app": "shop-api", "path": "fly.toml"}},
+		{"close_now-inner-circle", "close_now", map[string]string{"app": "inner-circle"}},
+		{"new_private_app", "new_private_app", map[string]string{"app": "fresh-api"}},
+		{"undo-shop-api", "undo", map[string]string{"app": "shop-api", "run": "run_2fdkq7"}},
+		{"undo-inner-circle", "undo", map[string]string{"app": "inner-circle"}},
 		{"audit_exposure-game-server", "audit_exposure", map[string]string{"app": "game-server"}},
 	}
 	for _, test := range tests {
@@ -175,5 +181,38 @@ func TestAuditDrift(t *testing.T) {
 	if got, err = get(t, p, "audit_exposure", map[string]string{"app": "inner-circle"}); err != nil ||
 		!strings.Contains(got, "changed since the last release: unknown") {
 		t.Errorf("without a release: %v\n%s", err, got)
+	}
+}
+
+// TestPromptsFitTheApp: no prompt tells an agent to change what is done already or unknown.
+func TestPromptsFitTheApp(t *testing.T) {
+	p, platform := served(t)
+	for _, id := range platform.MachineIDs("legacy-api") {
+		platform.DestroyMachine("legacy-api", id)
+	}
+	for _, test := range []struct {
+		prompt, app, want, not string
+	}{
+		{"make_private", "inner-circle", "is private already", "`make_private`"},
+		{"close_now", "inner-circle", "nothing to close", "`make_private`"},
+		{"make_private", "legacy-api", "has no Machines", "`make_private`"},
+		{"close_now", "shop-api", `"order": "release_first"`, "draft"},
+		{"undo", "shop-api", "`flycast-mcp undo RUN`", "needs new addresses"},
+	} {
+		got, err := get(t, p, test.prompt, map[string]string{"app": test.app})
+		if err != nil || !strings.Contains(got, test.want) || strings.Contains(got, test.not) {
+			t.Errorf("%s of %s: %v\n%s", test.prompt, test.app, err, got)
+		}
+	}
+	calls := len(platform.Calls())
+	if _, err := get(t, p, "new_private_app", map[string]string{"app": "fresh-api"}); err != nil || len(platform.Calls()) != calls {
+		t.Errorf("new_private_app: %v, %d calls", err, len(platform.Calls())-calls)
+	}
+	for prompt, args := range map[string]map[string]string{
+		"new_private_app": {"app": "a\n`list_ips`"}, "undo": {"app": "shop-api", "run": "run_x; rm -rf"},
+	} {
+		if got, err := get(t, p, prompt, args); err == nil {
+			t.Errorf("%s: %s", prompt, got)
+		}
 	}
 }

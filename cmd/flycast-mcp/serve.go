@@ -141,7 +141,7 @@ func (s *serverSettings) build(ctx context.Context, p program, http bool) (app *
 			Apps: s.listed(deps.DefaultApp),
 		},
 		Completer: resources.Completer{Fly: client.Shared()},
-		Prompts:   prompts.Prompts{Fly: client.Shared(), Now: p.clock.Now, Paths: len(files.Dirs()) > 0},
+		Prompts:   prompts.Prompts{Fly: client.Shared(), Now: p.clock.Now, Paths: len(files.Dirs()) > 0, Apps: s.apps},
 	})
 	context.AfterFunc(ctx, app.interrupt)
 	return app, nil
