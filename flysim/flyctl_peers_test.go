@@ -80,6 +80,7 @@ func TestWireGuardPeers(t *testing.T) {
 			"fra", ""), "no name": add("", peerKey, "fra", ""),
 		"no key": add("p", "", "fra", ""), "half a key": add("p", "AQIDBA==", "fra", ""),
 		"no region": add("p", peerKey, "atlantis", ""), "no network": add("p", peerKey, "fra", "none"),
+		"the default network by its REST name": add("p", peerKey, "fra", "default"),
 	} {
 		if refused.get(t, "errors.0.message") == "" || refused.get(t, "data.addWireGuardPeer") != "null" {
 			t.Errorf("%s: %s", name, refused.body)

@@ -92,12 +92,13 @@ type Platform struct {
 
 	revision atomic.Uint64 // counts calls of notify
 
-	mu      sync.Mutex // guards the rest; never held while waiting
-	state   *platformState
-	changed chan struct{} // closed and replaced when the state changed
-	configs map[string][]byte
-	keeper  *keeper // nil: in memory only; set before the platform is shared
-	gateway string  // IP address, or address and port, of the WireGuard gateway; empty: gatewayAddress
+	mu            sync.Mutex // guards the rest; never held while waiting
+	state         *platformState
+	changed       chan struct{} // closed and replaced when the state changed
+	configs       map[string][]byte
+	keeper        *keeper // nil: in memory only; set before the platform is shared
+	gatewayFaults GatewayFaults
+	gateway       string // IP address, or address and port, of the WireGuard gateway; empty: gatewayAddress
 }
 
 // New returns a platform with two organizations, `personal` and `partner`,

@@ -9,7 +9,8 @@ import (
 	"slices"
 )
 
-// wireGuardPeer is a WireGuard peer: a computer on a private network. Package gateway lets it in.
+// wireGuardPeer is a WireGuard peer: a computer, or a program, on a private network. Package
+// gateway lets it in while a gateway runs; without one the peer is only a record.
 type wireGuardPeer struct {
 	id      string
 	name    string // unique in its organization
@@ -19,7 +20,8 @@ type wireGuardPeer struct {
 	network *privateNetwork
 }
 
-// gatewayAddress is the address of the gateway that peers get. Clients add the port, 51820.
+// gatewayAddress is the address of the gateway that peers get if no gateway runs. Clients add the
+// port, 51820.
 const gatewayAddress = "127.0.0.1"
 
 // gatewayKey returns the public key of the gateway, in base64.

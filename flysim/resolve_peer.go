@@ -75,9 +75,13 @@ func (*root) AddWireGuardPeer(ctx context.Context, args struct {
 	if err != nil {
 		return nil, err
 	}
-	net := org.network(deref(in.Network))
+	named, err := graphQLNetwork(in.Network)
+	if err != nil {
+		return nil, err
+	}
+	net := org.network(named)
 	if net == nil {
-		return nil, &apiError{http.StatusNotFound, "NOT_FOUND", "Could not find Network"}
+		return nil, errNoNetwork
 	}
 	region := cmp.Or(deref(in.Region), DefaultRegion)
 	if _, ok := regionOf(region); !ok {

@@ -35,6 +35,9 @@ POST   /clock     {"advance":"1h"}, {"speed":60}
 GET    /calls     the latest requests to the platform; ?since=NUMBER, writes=true, limit=N
 DELETE /calls     remove them
 GET    /state     apps, addresses and Machines
+GET    /gateway   what goes wrong at the WireGuard gateway
+POST   /gateway   {"silent":true}, {"late":"300ms","dns_lag":"5s"}; what is left out works, {} is no fault
+DELETE /peers/{name}    the platform forgets a WireGuard peer
 POST   /apps/{app}/machines/{machine}/{do}    such as stop, start, suspend, crash, oom, host_down
 `
 
@@ -60,15 +63,18 @@ func Handler(p *flysim.Platform) http.Handler {
 		_, _ = io.WriteString(w, index) // the client is gone
 	})
 	for pattern, serve := range map[string]route{
-		"GET /faults":    func(*http.Request, []byte) (any, error) { return c.faults(), nil },
-		"POST /faults":   c.inject,
-		"DELETE /faults": func(*http.Request, []byte) (any, error) { p.ClearFaults(); return c.faults(), nil },
-		"POST /events":   c.event,
-		"GET /clock":     func(*http.Request, []byte) (any, error) { return c.clock(), nil },
-		"POST /clock":    c.setClock,
-		"GET /calls":     c.calls,
-		"DELETE /calls":  func(*http.Request, []byte) (any, error) { p.ResetCalls(); return struct{}{}, nil },
-		"GET /state":     func(*http.Request, []byte) (any, error) { return summarize(p), nil },
+		"GET /faults":          func(*http.Request, []byte) (any, error) { return c.faults(), nil },
+		"POST /faults":         c.inject,
+		"DELETE /faults":       func(*http.Request, []byte) (any, error) { p.ClearFaults(); return c.faults(), nil },
+		"POST /events":         c.event,
+		"GET /clock":           func(*http.Request, []byte) (any, error) { return c.clock(), nil },
+		"POST /clock":          c.setClock,
+		"GET /calls":           c.calls,
+		"DELETE /calls":        func(*http.Request, []byte) (any, error) { p.ResetCalls(); return struct{}{}, nil },
+		"GET /state":           func(*http.Request, []byte) (any, error) { return summarize(p), nil },
+		"GET /gateway":         func(*http.Request, []byte) (any, error) { return c.gateway(), nil },
+		"POST /gateway":        c.setGateway,
+		"DELETE /peers/{name}": c.reap,
 		"POST /apps/{app}/machines/{machine}/{do}": c.machine,
 	} {
 		mux.Handle(pattern, serve)

@@ -1,6 +1,6 @@
 // Package gateway is the WireGuard gateway of an emulated platform: it lets the platform's peers
-// into their private networks, as Fly's gateways do. A peer reaches the resolver, Flycast
-// addresses and Machines of its own network, and nothing else.
+// into their private networks, as Fly's gateways do. A peer reaches the resolver, the Machines API,
+// Flycast addresses and Machines of its own network, and nothing else.
 package gateway
 
 import (
@@ -12,7 +12,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
-	"sync/atomic"
+	"time"
 
 	"golang.zx2c4.com/wireguard/device"
 
@@ -32,16 +32,17 @@ type Options struct {
 
 // Gateway is a running gateway.
 type Gateway struct {
-	options  Options
-	stack    *netstack.Stack
-	bind     *netstack.Bind
-	device   *device.Device
-	isSilent atomic.Bool
-	cancel   context.CancelFunc
-	running  sync.WaitGroup
+	options Options
+	stack   *netstack.Stack
+	bind    *netstack.Bind
+	device  *device.Device
+	api     *api
+	cancel  context.CancelFunc
+	running sync.WaitGroup
 
 	mu    sync.Mutex
 	peers map[string]netip.Prefix // by public key, in hex
+	added map[string]time.Time    // when a peer was first seen, by public key in hex
 	doors map[network]*proxy.Listening
 }
 
@@ -64,8 +65,10 @@ func Start(o Options) (*Gateway, error) {
 	key := flysim.GatewayKey()
 	g := &Gateway{
 		options: o, stack: stack, bind: bind,
-		device: device.NewDevice(stack, bind, device.NewLogger(device.LogLevelSilent, "")),
-		peers:  make(map[string]netip.Prefix), doors: make(map[network]*proxy.Listening),
+		device: device.NewDevice(stack, lossy{bind, o.Platform}, device.NewLogger(device.LogLevelSilent, "")),
+		api:    newAPI(o.API),
+		peers:  make(map[string]netip.Prefix), added: make(map[string]time.Time),
+		doors: make(map[network]*proxy.Listening),
 	}
 	stack.Forward(netstack.Forwarding{Accepts: g.accepts, TCP: g.serveTCP, UDP: g.serveUDP})
 	if err := errors.Join(g.device.IpcSet("private_key="+hex.EncodeToString(key[:])+"\n"), g.device.Up()); err != nil {
@@ -82,23 +85,12 @@ func Start(o Options) (*Gateway, error) {
 // Address returns the gateway's UDP address.
 func (g *Gateway) Address() netip.AddrPort { return g.bind.Local() }
 
-// SetSilent lets the gateway drop every packet, or answer again.
-func (g *Gateway) SetSilent(silent bool) error {
-	if g.isSilent.Swap(silent) == silent {
-		return nil
-	}
-	if silent {
-		return g.device.Down()
-	}
-	return g.device.Up()
-}
-
 // Close ends the gateway and all its connections.
 func (g *Gateway) Close() error {
 	g.cancel()
 	g.running.Wait()
 	g.device.Close()
-	err := g.stack.Close()
+	err := errors.Join(g.api.close(), g.stack.Close())
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, door := range g.doors {
@@ -107,31 +99,46 @@ func (g *Gateway) Close() error {
 	return err
 }
 
-// follow gives the device the platform's peers, at each change of the platform.
+// follow gives the device the platform's peers, at each change of the platform and when a peer
+// that comes late is due.
 func (g *Gateway) follow(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		changed := g.options.Platform.Changed()
-		g.sync()
+		if due := g.sync(); !due.IsZero() {
+			_ = g.options.Platform.Clock().Wait(ctx, due, changed) // its error is the context's end
+			continue
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return
 		}
 	}
 }
 
-// sync adds the peers that are new and removes those that are gone.
-func (g *Gateway) sync() {
+// sync adds the peers that are new and removes those that are gone. It returns when the next peer
+// that comes late is due; zero: there is none.
+func (g *Gateway) sync() (due time.Time) {
+	at, late := g.options.Platform.Clock().Now(), g.options.Platform.GatewayFaults().Late
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var settings strings.Builder
-	now := make(map[string]netip.Prefix)
+	now, added := make(map[string]netip.Prefix), make(map[string]time.Time)
 	for _, p := range g.options.Platform.Peers() {
 		key, err := base64.StdEncoding.DecodeString(p.PublicKey)
 		if err != nil {
 			continue
 		}
 		name := hex.EncodeToString(key)
+		added[name] = g.added[name]
+		if added[name].IsZero() {
+			added[name] = at
+		}
+		if ready := added[name].Add(late); g.peers[name] == (netip.Prefix{}) && ready.After(at) {
+			if due.IsZero() || ready.Before(due) {
+				due = ready
+			}
+			continue
+		}
 		now[name] = netip.PrefixFrom(p.Address, 120).Masked()
 		if g.peers[name] != now[name] {
 			fmt.Fprintf(&settings, "public_key=%s\nreplace_allowed_ips=true\nallowed_ip=%s\n", name, now[name])
@@ -145,7 +152,8 @@ func (g *Gateway) sync() {
 	if settings.Len() > 0 {
 		_ = g.device.IpcSet(settings.String()) // keys were checked when the peers were added
 	}
-	g.peers = now
+	g.peers, g.added = now, added
+	return due
 }
 
 // door returns Fly Proxy's entrance for callers on a network.

@@ -51,24 +51,26 @@ func (g *Gateway) find(from, to netip.Addr) (at place, ok bool) {
 }
 
 // lookup returns the addresses of a name on the caller's network; ok is false if the name does not
-// exist there.
+// exist there, or not yet.
 func (g *Gateway) lookup(from netip.Addr, name string) (list []netip.Addr, ok bool) {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	if name == "_api.internal" {
 		return []netip.Addr{resolverOf(from)}, true
 	}
+	// What is newer than this is not known to the resolver yet.
+	known := g.options.Platform.Clock().Now().Add(-g.options.Platform.GatewayFaults().DNSLag)
 	for _, site := range g.sites() {
 		switch name {
 		case site.App + ".flycast":
 			for _, a := range site.Addresses {
 				ip, err := netip.ParseAddr(a.IP)
-				if err == nil && a.Kind == "private_v6" && prefixOf(ip) == prefixOf(from) {
+				if err == nil && a.Kind == "private_v6" && prefixOf(ip) == prefixOf(from) && !a.Created.After(known) {
 					list = append(list, ip)
 				}
 			}
 		case site.App + ".internal":
 			for _, m := range site.Machines {
-				if m.State == "started" && prefixOf(m.PrivateIP) == prefixOf(from) {
+				if m.State == "started" && prefixOf(m.PrivateIP) == prefixOf(from) && !m.Started.After(known) {
 					list = append(list, m.PrivateIP)
 				}
 			}

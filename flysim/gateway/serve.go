@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -25,15 +26,13 @@ func (g *Gateway) accepts(f netstack.Flow) bool {
 
 // serveTCP leads a connection to where its address leads.
 func (g *Gateway) serveTCP(f netstack.Flow, caller net.Conn) {
+	if f.To == netip.AddrPortFrom(resolverOf(f.From.Addr()), portAPI) {
+		g.api.serve(caller)
+		return
+	}
 	defer caller.Close()
 	if f.To.Addr() == resolverOf(f.From.Addr()) {
-		if f.To.Port() == portDNS {
-			g.answerTCP(f, caller)
-			return
-		}
-		if api, err := net.Dial("tcp", g.options.API); err == nil {
-			join(caller, api)
-		}
+		g.answerTCP(f, caller)
 		return
 	}
 	at, ok := g.find(f.From.Addr(), f.To.Addr())

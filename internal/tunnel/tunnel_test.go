@@ -24,8 +24,7 @@ import (
 // network is a platform with the example apps and a gateway.
 type network struct {
 	*flysim.Platform
-	t       *testing.T
-	gateway *gateway.Gateway
+	t *testing.T
 }
 
 func newNetwork(t *testing.T) *network {
@@ -49,7 +48,7 @@ func newNetwork(t *testing.T) *network {
 			t.Error(err)
 		}
 	})
-	return &network{p, t, g}
+	return &network{p, t}
 }
 
 // flycast returns the Flycast address of an app.
@@ -187,9 +186,7 @@ func TestReach(t *testing.T) {
 // TestSilentGateway checks that an open without an answer ends, and leaves nothing behind.
 func TestSilentGateway(t *testing.T) {
 	n := newNetwork(t)
-	if err := n.gateway.SetSilent(true); err != nil {
-		t.Fatal(err)
-	}
+	n.SetGatewayFaults(flysim.GatewayFaults{Silent: true})
 	key, err := tunnel.NewKey()
 	if err != nil {
 		t.Fatal(err)
