@@ -96,8 +96,8 @@ func edges() map[string][]string {
 			"internal/gate", "internal/outside", "internal/plan", "internal/roots", "internal/rules", "internal/source",
 		},
 		"internal/private": {
-			"flytoml/edit", "internal/address", "internal/deploy", "internal/fly", "internal/gate", "internal/patch",
-			"internal/plan", "internal/rules", "internal/verify",
+			"flytoml/edit", "internal/address", "internal/deploy", "internal/fly", "internal/gate", "internal/journal",
+			"internal/patch", "internal/plan", "internal/roots", "internal/rules", "internal/verify", "flytoml",
 		},
 		"internal/peer": {"internal/fly", "internal/gate", "internal/journal", "internal/plan", "internal/tunnel"},
 		"internal/verify": {"flytoml", "internal/fly", "internal/gate", "internal/peer", "internal/plan", "internal/rules",

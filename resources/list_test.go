@@ -16,10 +16,10 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/roots"
 )
 
-// names is a platform with these apps.
-type names []string
+// fixedNames is a platform with these apps.
+type fixedNames []string
 
-func (n names) AppNames(context.Context) ([]string, error) {
+func (n fixedNames) AppNames(context.Context) ([]string, error) {
 	if n == nil {
 		return nil, fmt.Errorf("not allowed")
 	}
@@ -53,7 +53,7 @@ func TestList(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = files.Close() })
 
-	got, next := uris(Resources{Roots: files, Apps: []string{"shop-api"}, Lister: names{"other"}}, "")
+	got, next := uris(Resources{Roots: files, Apps: []string{"shop-api"}, Lister: fixedNames{"other"}}, "")
 	want := []string{"fly-toml://" + dir + "/api/fly.staging.toml", "fly-toml://" + dir + "/fly.toml",
 		"fly-toml://" + dir + "/web/shop.fly.json",
 		"flycast://apps/shop-api/status", "flycast://apps/shop-api/fly.toml"}
@@ -66,7 +66,7 @@ func TestList(t *testing.T) {
 		}
 	}
 
-	var many names
+	var many fixedNames
 	for i := range 120 {
 		many = append(many, fmt.Sprintf("app-%03d", i))
 	}
@@ -81,7 +81,7 @@ func TestList(t *testing.T) {
 	if pages != 3 || len(all) != 240 || len(slices.Compact(all)) != 240 {
 		t.Errorf("%d resources on %d pages", len(all), pages)
 	}
-	if got, next := uris(Resources{Lister: names(nil)}, ""); len(got) != 0 || next != "" {
+	if got, next := uris(Resources{Lister: fixedNames(nil)}, ""); len(got) != 0 || next != "" {
 		t.Errorf("without permission: %q", got)
 	}
 }

@@ -197,17 +197,17 @@ func TestRunsOfJournal(t *testing.T) {
 	step := func(verb, target string) journal.Entry {
 		return journal.Entry{Event: journal.Step, Tool: "deploy", App: "a", Verb: verb, Target: target}
 	}
-	entry := func(event journal.Event, tool, run string) journal.Entry {
+	line := func(event journal.Event, tool, run string) journal.Entry {
 		return journal.Entry{Event: event, Tool: tool, App: "a", Run: run}
 	}
 	runs := undo.Runs([]journal.Entry{
-		entry(journal.Started, "make_private", "run_1"), entry(journal.Saved, "make_private", "run_1"),
+		line(journal.Started, "make_private", "run_1"), line(journal.Saved, "make_private", "run_1"),
 		step("allocate_address", "fdaa::1"),
-		entry(journal.Started, "patch_services", "run_2"), entry(journal.Saved, "patch_services", "run_2"),
-		entry(journal.Finished, "patch_services", "run_2"),
+		line(journal.Started, "patch_services", "run_2"), line(journal.Saved, "patch_services", "run_2"),
+		line(journal.Finished, "patch_services", "run_2"),
 		step("update_machine", "m1"),
 		// killed
-		entry(journal.Started, "release_public_ips", "run_3"),
+		line(journal.Started, "release_public_ips", "run_3"),
 		step("release_address", "137.66.1.1"),
 	})
 	if len(runs) != 2 || len(runs[0].Allocated) != 1 || !runs[0].Deployed || len(runs[0].Released) != 0 || runs[1].Deployed {

@@ -22,9 +22,9 @@ func approvalCommand(state string) func(ticket string) string {
 }
 
 // undoCommandLine returns the exact command with which a person undoes a run.
-func undoCommandLine(state string) func(run string) string {
-	return func(run string) string {
-		return fmt.Sprintf("%s undo --state-dir %s %s", shellQuote(executable()), shellQuote(state), run)
+func undoCommandLine(state string) func(id string) string {
+	return func(id string) string {
+		return fmt.Sprintf("%s undo --state-dir %s %s", shellQuote(executable()), shellQuote(state), id)
 	}
 }
 

@@ -60,9 +60,10 @@ func TestDemo(t *testing.T) {
 			"after 5 min without a request, autostop has stopped Machine",
 			"after 10 min without a request, autostop has stopped Machine 148e21ea7d9d89",
 			"4  verify_private", "│ Join the private network of shop-api", "Tick to approve",
-			"verified: addresses, services, listens, no_redirect, resolves, answers, wakes, gone_outside",
+			"verified: addresses, services, listens, no_redirect",
 			"after 5 min without a request, autostop has stopped Machine 148e21ea7d9d89",
 			"Verdict", "shop-api is private", "Verified", "answers: port 80: status 200",
+			"wakes: all Machines were stopped", "gone_outside:",
 			"claude mcp add",
 		}},
 		{"legacy-api", "", []string{
@@ -180,6 +181,7 @@ func TestDemoAsksThePerson(t *testing.T) {
 	}{
 		{"yes", answers{
 			{"Make shop-api private", "shop-apl"}, {"is not the app's name", "shop-api"},
+			{"Join the private network of shop-api", "y"},
 		}, true, []string{"shop-api is private"}},
 		{"Enter declines", answers{{"Make shop-api private", ""}}, false, []string{
 			"A person said no.", "shop-api is NOT private: list_ips says public",

@@ -145,38 +145,38 @@ func (u undoRun) undo(ctx context.Context, id string) error {
 		return fmt.Errorf("the journal has no run %s that can be undone: flycast-mcp undo lists them. Nothing was changed",
 			plan.Quote(id))
 	}
-	run := runs[i]
+	chosen := runs[i]
 	s := u.settings
 	s.approval, s.hold, s.answerWithin, s.logLevel = "terminal", 24*time.Hour, 5*time.Minute, "warn"
-	s.stateDir, s.apps = state, []string{run.App}
-	if saved, err := (undo.Store{Dir: filepath.Join(state, statedir.Undo), Now: u.clock.Now}).Get(run.Snapshot); err == nil &&
+	s.stateDir, s.apps = state, []string{chosen.App}
+	if saved, err := (undo.Store{Dir: filepath.Join(state, statedir.Undo), Now: u.clock.Now}).Get(chosen.Snapshot); err == nil &&
 		saved.File != nil {
 		s.roots = []string{filepath.Dir(saved.File.Path)}
 	}
-	if !fly.ValidAppName(run.App) {
-		return fmt.Errorf("the run's app %s is not a valid Fly app name. Nothing was changed", plan.Quote(run.App))
+	if !fly.ValidAppName(chosen.App) {
+		return fmt.Errorf("the run's app %s is not a valid Fly app name. Nothing was changed", plan.Quote(chosen.App))
 	}
 	app, err := s.build(ctx, u.program, len(s.roots) == 0)
 	if err != nil {
 		return err
 	}
-	err = u.carryOut(ctx, app, run)
+	err = u.carryOut(ctx, app, chosen)
 	return errors.Join(err, app.Close())
 }
 
 // carryOut calls the tool twice: the first call files a request, which the person answers here;
 // the second one applies what was approved.
-func (u undoRun) carryOut(ctx context.Context, app *application, run undo.Run) error {
+func (u undoRun) carryOut(ctx context.Context, app *application, chosen undo.Run) error {
 	app.tools.From = "flycast-mcp undo in this terminal"
 	tool := tools.Undo(app.tools)
-	arguments := map[string]any{"app": run.App, "run": run.ID, "allow_unreachable": u.allowUnreachable, "dry_run": u.dryRun}
+	arguments := map[string]any{"app": chosen.App, "run": chosen.ID, "allow_unreachable": u.allowUnreachable, "dry_run": u.dryRun}
 	result, text, err := invoke(ctx, tool, arguments)
 	if err != nil {
 		return err
 	}
 	if result.Status == plan.NeedsApproval && result.Approval != nil && result.Approval.Ticket != "" {
-		approver := approveRun{program: u.program, stateDir: app.state, follow: "It is carried out now."}
-		if err := approver.answerTicket(ctx, result.Approval.Ticket); err != nil {
+		answering := approveRun{program: u.program, stateDir: app.state, follow: "It is carried out now."}
+		if err := answering.answerTicket(ctx, result.Approval.Ticket); err != nil {
 			return err
 		}
 		if result, text, err = invoke(ctx, tool, arguments); err != nil {

@@ -127,7 +127,7 @@ func writeSynced(path string, data []byte) error {
 
 // needed returns the entries that the new file has to have, in their order.
 func (j *Journal) needed() ([]Entry, error) {
-	all, err := entries(io.NewSectionReader(j.file, 0, j.read))
+	all, err := parseEntries(io.NewSectionReader(j.file, 0, j.read))
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (j *Journal) needed() ([]Entry, error) {
 		}
 	}
 	delete(runs, "")
-	open, steps := map[string]bool{}, map[[16]byte]bool{} // apps with a run that is carried, at this place of the file
+	unfinished, steps := map[string]bool{}, map[[16]byte]bool{} // apps with a run that is carried, at this place of the file
 	var out []Entry
 	for _, e := range all {
 		keep := false
@@ -156,11 +156,11 @@ func (j *Journal) needed() ([]Entry, error) {
 		case Started, Saved, Finished:
 			keep = runs[e.Run]
 			if e.Event != Saved {
-				open[e.App] = keep && e.Event == Started
+				unfinished[e.App] = keep && e.Event == Started
 			}
 		case Step:
 			step := stepKey(e.App, e.Verb, e.Target)
-			keep, steps[step] = open[e.App] || !steps[step], true
+			keep, steps[step] = unfinished[e.App] || !steps[step], true
 		}
 		if keep {
 			out = append(out, e)
@@ -169,8 +169,8 @@ func (j *Journal) needed() ([]Entry, error) {
 	return out, nil
 }
 
-// entries reads the lines that can be read.
-func entries(from io.Reader) ([]Entry, error) {
+// parseEntries reads the lines that can be read.
+func parseEntries(from io.Reader) ([]Entry, error) {
 	var out []Entry
 	r := bufio.NewReaderSize(from, 64<<10)
 	for {

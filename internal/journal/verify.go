@@ -181,7 +181,7 @@ func All(path string) ([]Entry, error) {
 	defer release()
 	var out []Entry
 	for i, file := range files {
-		all, err := entries(io.NewSectionReader(file, 0, 1<<62))
+		all, err := parseEntries(io.NewSectionReader(file, 0, 1<<62))
 		if err != nil {
 			return nil, err
 		}
@@ -194,7 +194,7 @@ func All(path string) ([]Entry, error) {
 // left out.
 func (j *Journal) Entries() (out []Entry, err error) {
 	err = j.withLock(func() error {
-		out, err = entries(io.NewSectionReader(j.file, 0, j.read))
+		out, err = parseEntries(io.NewSectionReader(j.file, 0, j.read))
 		return err
 	})
 	return out, err

@@ -81,7 +81,7 @@ func (b *Bind) Open(uint16) ([]conn.ReceiveFunc, uint16, error) {
 		if err != nil {
 			return 0, err
 		}
-		sizes[0], endpoints[0] = n, endpoint(from)
+		sizes[0], endpoints[0] = n, peerEndpoint(from)
 		return 1, nil
 	}
 	return []conn.ReceiveFunc{receive}, uint16(at.Port), nil
@@ -134,7 +134,7 @@ func (b *Bind) Send(packets [][]byte, to conn.Endpoint) error {
 		var err error
 		if b.remote != nil {
 			_, err = socket.Write(packet)
-		} else if at, ok := to.(endpoint); ok {
+		} else if at, ok := to.(peerEndpoint); ok {
 			_, err = socket.WriteToUDPAddrPort(packet, netip.AddrPort(at))
 		} else {
 			err = conn.ErrWrongEndpointType
@@ -155,20 +155,20 @@ func (*Bind) BatchSize() int { return 1 }
 // ParseEndpoint implements [conn.Bind].
 func (*Bind) ParseEndpoint(s string) (conn.Endpoint, error) {
 	at, err := netip.ParseAddrPort(s)
-	return endpoint(at), err
+	return peerEndpoint(at), err
 }
 
-// endpoint is the address of the other side.
-type endpoint netip.AddrPort
+// peerEndpoint is the address of the other side.
+type peerEndpoint netip.AddrPort
 
-func (endpoint) ClearSrc()             {}
-func (endpoint) SrcToString() string   { return "" }
-func (endpoint) SrcIP() netip.Addr     { return netip.Addr{} }
-func (e endpoint) DstToString() string { return netip.AddrPort(e).String() }
-func (e endpoint) DstIP() netip.Addr   { return netip.AddrPort(e).Addr() }
+func (peerEndpoint) ClearSrc()             {}
+func (peerEndpoint) SrcToString() string   { return "" }
+func (peerEndpoint) SrcIP() netip.Addr     { return netip.Addr{} }
+func (e peerEndpoint) DstToString() string { return netip.AddrPort(e).String() }
+func (e peerEndpoint) DstIP() netip.Addr   { return netip.AddrPort(e).Addr() }
 
 // DstToBytes implements [conn.Endpoint].
-func (e endpoint) DstToBytes() []byte {
+func (e peerEndpoint) DstToBytes() []byte {
 	b, _ := netip.AddrPort(e).MarshalBinary() // it never fails
 	return b
 }

@@ -195,9 +195,7 @@ func (w CreateWork) plan(c *Creator, s rules.Snapshot) plan.Plan {
 		p.Steps = append(p.Steps, plan.Step{Verb: gate.WriteFile, Target: w.in.Path})
 	}
 	p.Steps = append(p.Steps, w.deploy.Plan.Steps...)
-	for _, f := range w.deploy.Plan.Facts {
-		p.Facts = append(p.Facts, f)
-	}
+	p.Facts = append(p.Facts, w.deploy.Plan.Facts...)
 	p.Fact("file", string(w.text))
 	p.Fact("image", w.in.Image)
 	for _, h := range w.deploy.Plan.Hazards {

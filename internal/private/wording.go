@@ -31,17 +31,17 @@ func (Wording) Title(p plan.Plan) string {
 			machines[s.Target] = true
 		}
 	}
-	var parts []string
+	var changes []string
 	if allocated > 0 {
-		parts = append(parts, "allocate a Flycast address")
+		changes = append(changes, "allocate a Flycast address")
 	}
 	if len(machines) > 0 {
-		parts = append(parts, "deploy onto "+plan.Machines(len(machines)))
+		changes = append(changes, "deploy onto "+plan.Machines(len(machines)))
 	}
 	if released > 0 {
-		parts = append(parts, "release "+plan.Count(released, "address", "addresses"))
+		changes = append(changes, "release "+plan.Count(released, "address", "addresses"))
 	}
-	return fmt.Sprintf("Make %s private: %s?", plan.Line(p.App), strings.Join(parts, ", "))
+	return fmt.Sprintf("Make %s private: %s?", plan.Line(p.App), strings.Join(changes, ", "))
 }
 
 // Effect says what the deploy and the release do, and in which order. The settings of the deploy are

@@ -87,8 +87,7 @@ func (s Subject) resolves(ctx context.Context, v Vantage, name string, r *Report
 		}
 		select {
 		case <-s.Clock.After(resolveEvery):
-		case <-ctx.Done():
-			break
+		case <-ctx.Done(): // the next question ends at once
 		}
 	}
 	switch {

@@ -97,6 +97,11 @@ func (v *Verifier) Apply(ctx context.Context, w Work, grant *gate.Grant, report 
 	report(plan.Progress{Of: 1, Doing: "joining the private network and asking the app"})
 	all := w.before
 	all.Join(v.Ask(ctx, grant, w.target, w.app))
+	if w.before.Is(Listens) == NotVerified { // the request may have started the first Machine that can be looked into
+		if now, err := v.Read(ctx, w.in.App); err == nil {
+			all.Proofs = append(all.Proofs, listens(now))
+		}
+	}
 	return v.result(ctx, w.in, w.app, all), nil
 }
 
