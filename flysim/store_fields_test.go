@@ -35,6 +35,7 @@ func storedFields() map[string]string {
 		"Platform.handler": process, "Platform.mu": process, "Platform.changed": process, "Platform.revision": process,
 		"Platform.state": isStored, "Platform.configs": "storedApp.FlyToml, see TestStateNew", "Platform.keeper": process,
 		"Platform.schedule": process, "Platform.settling": process, "Platform.gateway": process,
+		"Platform.gatewayFaults": process,
 
 		"accessToken.id": isStored, "accessToken.secret": isStored, "accessToken.key": isStored,
 		"accessToken.scope": isStored, "accessToken.created": isStored, "accessToken.revoked": isStored,
