@@ -29,7 +29,7 @@ func (a *toolset) createPrivateApp() call.Tool {
 	creator := &private.Creator{Maker: a.maker(), Fly: a.fly, Roots: a.roots, Record: a.Record}
 	return call.NewChanging(a.Handler, call.Changing[createInput, private.CreateWork, private.CreateResult]{
 		Spec: call.Spec{
-			Name: private.CreateTool, Title: "Create a private app", Effect: call.Restarts, Follow: deployStatusName,
+			Name: private.CreateTool, Title: "Create a private app", Effect: call.Creates, Follow: deployStatusName,
 			Description: "Creates an app from an image that is private from the start: the app, its Flycast address, a fly.toml " +
 				"and one Machine, then checks it from inside. Never allocates a public address. Asks a person. " +
 				"Never guesses internal_port. The same call does what is left after a failure.",

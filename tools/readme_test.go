@@ -19,6 +19,7 @@ const (
 func readmeTable(all []call.Tool) string {
 	effects := map[call.Effect]string{
 		call.Reads: "nothing", call.Local: "a file here", call.Halts: "ends a deploy",
+		call.Joins: "nothing of an app", call.Creates: "creates an app",
 		call.Additive: "adds an address", call.Restarts: "Machines restart", call.Exposes: "who can reach it",
 		call.Irreversible: "**for good**",
 	}
@@ -31,6 +32,8 @@ func readmeTable(all []call.Tool) string {
 			asks = "yes, unless a policy answers"
 		} else if s.Effect == call.Additive {
 			asks = "for another network"
+		} else if s.Effect == call.Joins {
+			asks = "before a peer joins, unless `--verify auto`"
 		}
 		first, _, _ := strings.Cut(s.Description, ". ")
 		fmt.Fprintf(&b, "| `%s` | %s. | %s | %s |\n", s.Name, first, effects[s.Effect], asks)

@@ -24,7 +24,7 @@ type verifyInput struct {
 }
 
 func (a *toolset) verifyPrivate() call.Tool {
-	effect := call.Additive
+	effect := call.Joins
 	if a.ReadOnly { // no peer is added
 		effect = call.Reads
 	}

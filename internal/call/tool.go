@@ -26,7 +26,9 @@ const (
 	Reads        Effect = "read"
 	Local        Effect = "local"        // changes a file or a draft here, nothing on the platform
 	Halts        Effect = "halts"        // ends running work as its approval allows, and starts none
+	Joins        Effect = "joins"        // joins a private network for a check; changes nothing of an app
 	Additive     Effect = "additive"     // adds something that can be removed again
+	Creates      Effect = "creates"      // creates an app that is billed
 	Restarts     Effect = "restarts"     // restarts Machines
 	Exposes      Effect = "exposes"      // lets in callers that had no access before
 	Irreversible Effect = "irreversible" // removes what cannot be had again
@@ -36,7 +38,9 @@ const (
 func (e Effect) ReadOnly() bool { return e == Reads }
 
 // Gated reports whether every plan of such a tool needs an approval.
-func (e Effect) Gated() bool { return e == Restarts || e == Exposes || e == Irreversible }
+func (e Effect) Gated() bool {
+	return e == Creates || e == Restarts || e == Exposes || e == Irreversible
+}
 
 // Spec describes a tool.
 type Spec struct {

@@ -17,12 +17,13 @@ func (m *Maker) Apply(ctx context.Context, w Work, caller string, grant *gate.Gr
 	out := w.result
 	out.App, out.Order, out.Expected = w.in.App, nil, ""
 	var done []stage
+	var proved *rules.Snapshot // what the check read; nil: there was none
 	for i, s := range w.stages {
 		if m.isStopped(w.in.App) {
 			out.halt(w, done, w.stages[i:])
 			return out, nil
 		}
-		ended, err := m.apply(ctx, w, s, caller, grant, report, &out)
+		ended, err := m.apply(ctx, w, s, caller, grant, report, &proved, &out)
 		if err != nil {
 			if len(done) == 0 {
 				return Result{}, err
@@ -60,7 +61,7 @@ func (m *Maker) failed(ctx context.Context, err error) plan.Result {
 
 // apply carries out one stage, and adds what it did to the result.
 func (m *Maker) apply(ctx context.Context, w Work, s stage, caller string, grant *gate.Grant, report plan.Report,
-	out *Result) (plan.Result, error) {
+	proved **rules.Snapshot, out *Result) (plan.Result, error) {
 	switch s {
 	case allocating:
 		r, err := m.Allocator.Apply(ctx, w.parts.allocate.Work, grant, report)
@@ -79,9 +80,11 @@ func (m *Maker) apply(ctx context.Context, w Work, s stage, caller string, grant
 		out.add(r.Result)
 		return r.Result, err
 	case proving:
-		return m.prove(ctx, w, grant, report, out)
+		s, ended, err := m.prove(ctx, w, grant, report, out)
+		*proved = s
+		return ended, err
 	case releasing:
-		work, err := m.readyToRelease(ctx, w)
+		work, err := m.readyToRelease(ctx, w, *proved)
 		if err != nil {
 			return plan.Result{}, err
 		}

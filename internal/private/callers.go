@@ -18,8 +18,10 @@ import (
 type Callers struct {
 	Clock Clock
 
-	mu   sync.Mutex
-	read map[string]variables // by app
+	mu    sync.Mutex
+	read  map[string]variables // by app
+	names []string             // of the apps, as they were listed last
+	asked time.Time            // when
 }
 
 // variables are those of one app, by name. Their values stay here.
@@ -39,7 +41,7 @@ const (
 // name of the variable, never with its value. What could not be read is said.
 func (c *Callers) find(ctx context.Context, client Client, s rules.Snapshot, hostnames []string) []string {
 	app := s.Addresses.App.Name
-	names, err := client.AppNames(ctx)
+	names, err := c.apps(ctx, client)
 	if err != nil {
 		return []string{"the variables of other apps were not read: this token cannot list apps"}
 	}
@@ -73,6 +75,25 @@ func (c *Callers) find(ctx context.Context, client Client, s rules.Snapshot, hos
 		out = append(out, "the variables of "+plan.Few(unread)+" could not be read")
 	}
 	return plan.Shortened(out)
+}
+
+// apps returns the names of the apps that the token can list.
+func (c *Callers) apps(ctx context.Context, client Client) ([]string, error) {
+	now := c.Clock.Now()
+	c.mu.Lock()
+	names, asked := c.names, c.asked
+	c.mu.Unlock()
+	if !asked.IsZero() && now.Sub(asked) < callersLife {
+		return slices.Clone(names), nil
+	}
+	names, err := client.AppNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.names, c.asked = names, now
+	return slices.Clone(names), nil
 }
 
 // variables returns the environment of an app's Machines.

@@ -11,17 +11,18 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/verify"
 )
 
-// prove checks the app from inside its network after the deploy. What is refuted ends the journey
-// before anything is released.
-func (m *Maker) prove(ctx context.Context, w Work, grant *gate.Grant, report plan.Report, out *Result) (plan.Result, error) {
+// prove checks the app from inside its network after the deploy, and returns it as it was read. What
+// is refuted ends the journey before anything is released.
+func (m *Maker) prove(ctx context.Context, w Work, grant *gate.Grant, report plan.Report, out *Result) (
+	*rules.Snapshot, plan.Result, error) {
 	report(plan.Progress{Of: 1, Doing: "checking the app from inside its private network"})
 	s, err := m.Verifier.Read(ctx, w.in.App)
 	if err != nil {
-		return plan.Result{}, err
+		return nil, plan.Result{}, err
 	}
 	file, _, err := w.edit.Work.Files()
 	if err != nil {
-		return plan.Result{}, err
+		return nil, plan.Result{}, err
 	}
 	r := m.Verifier.Configured(ctx, s, file)
 	r.Proofs = slices.DeleteFunc(r.Proofs, func(p verify.Proof) bool { return p.Claim == verify.Addresses }) // see proveEnd
@@ -40,9 +41,9 @@ func (m *Maker) prove(ctx context.Context, w Work, grant *gate.Grant, report pla
 		ended.Summary = fmt.Sprintf("%s. Nothing was released after that.", refuted[0])
 		ended.Next = []plan.Next{{Who: "person", Command: "fly logs -a " + w.in.App + " --no-tail",
 			Why: "shows why the app does not answer as it should"}}
-		return ended, nil
+		return &s, ended, nil
 	}
-	return plan.Result{Status: plan.Applied}, nil
+	return &s, plan.Result{Status: plan.Applied}, nil
 }
 
 // proveEnd proves that no public address is left, and that none leads to the app any more.

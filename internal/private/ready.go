@@ -9,12 +9,19 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/gate"
 	"github.com/flycast-mcp/flycast-mcp/internal/patch"
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
+	"github.com/flycast-mcp/flycast-mcp/internal/rules"
 )
 
-// readyToRelease plans the release again, from what Fly says after the deploy. It fails if the app
-// is not ready, or if the release would do more than was approved.
-func (m *Maker) readyToRelease(ctx context.Context, w Work) (address.ReleaseWork, error) {
-	now, err := m.Releaser.Plan(ctx, w.release)
+// readyToRelease plans the release again, from what the check read after the deploy, or else from
+// what Fly says now. It fails if the app is not ready, or if the release would do more than was
+// approved. The release itself reads the addresses again before each, and the Machines before the
+// last.
+func (m *Maker) readyToRelease(ctx context.Context, w Work, proved *rules.Snapshot) (address.ReleaseWork, error) {
+	release := func() (address.ReleaseProposal, error) { return m.Releaser.Plan(ctx, w.release) }
+	if proved != nil {
+		release = func() (address.ReleaseProposal, error) { return m.Releaser.PlanFrom(ctx, *proved, w.release) }
+	}
+	now, err := release()
 	if err != nil {
 		return address.ReleaseWork{}, err
 	}
