@@ -33,3 +33,28 @@ func TestFollow(t *testing.T) {
 		}
 	}
 }
+
+// TestFollowReleaseFirst lets the same agent begin with "close it now".
+func TestFollowReleaseFirst(t *testing.T) {
+	for _, version := range []string{mcp.ProtocolVersion20251125, mcp.ProtocolVersion20260728} {
+		for app, want := range map[string]ending{
+			"shop-api": advice, "legacy-api": finished, "inner-circle": finished, "game-server": waiting, "tenant-7": waiting,
+		} {
+			t.Run(version+" "+app, func(t *testing.T) {
+				w := newWorld(t, setup{version: version})
+				w.begin(app)
+				a := &agent{world: w}
+				end, why := a.follow("make_private", args{"app": app, "order": "release_first"})
+				if end != want {
+					t.Errorf("ended %s (%s), want %s\n%s", end, why, want, a.story())
+				}
+				if end != waiting && !w.isPrivate(app) {
+					t.Errorf("%s is not private: %v", app, w.publicAddresses(app))
+				}
+				if end == waiting {
+					w.wantNoWrite()
+				}
+			})
+		}
+	}
+}
