@@ -166,7 +166,7 @@ func TestAllocateNamesWhatIsMissing(t *testing.T) {
 			map[string]any{"org": "partner", "network": "tenant-7"},
 			"network tenant-7 of organization partner does not exist"},
 		{"organization", "shop-api", map[string]any{"org": "nobody"}, "organization nobody does not exist"},
-		{"app", "shop-apo", nil, "the app shop-apo is not visible to this token"},
+		{"app", "shop-apo", nil, "the app shop-apo does not exist, or is not visible to this token"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -134,7 +134,7 @@ func (op *operation) missing(thing Thing) string {
 	const notVisible = " does not exist, or is not visible to this token"
 	switch {
 	case thing == AnApp && op.app != "":
-		return "the app " + op.app + " is not visible to this token"
+		return "the app " + op.app + notVisible
 	case thing == op.kind && op.thing != "":
 		return op.thing + notVisible
 	case op.names[thing] != "":
@@ -161,7 +161,8 @@ func (t Thing) phrase() string {
 func (op *operation) missingHint(thing Thing) string {
 	switch thing {
 	case AnApp:
-		return "check that this server's token belongs to the organization of the app"
+		return "it may not exist yet (create_private_app makes it), or be in another organization than this server's token; " +
+			"fly apps list shows your apps"
 	case ANetwork:
 		return "fly apps list shows the networks of the apps; omit network for the app's own"
 	case AnOrganization:

@@ -72,9 +72,11 @@ func TestNotFoundNamesTheThing(t *testing.T) {
 		{"the Machine, without a word", "", read, "machines.get", AMachine, "Machine " + id +
 			" of app shop-api does not exist"},
 		{"the app of a Machine", "app not found", read, "machines.get", AnApp,
-			"the app shop-api is not visible to this token"},
-		{"the app", "app not found", list, "certificates.list", AnApp, "the app shop-api is not visible to this token"},
-		{"the app, without a word", "", list, "certificates.list", AnApp, "the app shop-api is not visible to this token"},
+			"the app shop-api does not exist, or is not visible to this token"},
+		{"the app", "app not found", list, "certificates.list", AnApp,
+			"the app shop-api does not exist, or is not visible to this token"},
+		{"the app, without a word", "", list, "certificates.list", AnApp,
+			"the app shop-api does not exist, or is not visible to this token"},
 		{"the certificate", "Could not find AppCertificate", list, "certificates.list", ACertificate,
 			"a certificate that the request for app shop-api names"},
 		{"the organization", "Could not find Organization", list, "certificates.list", AnOrganization,
@@ -95,7 +97,11 @@ func TestNotFoundNamesTheThing(t *testing.T) {
 			if got := Missing(err); got != tt.want || !strings.Contains(err.Error(), tt.say) {
 				t.Errorf("got %q: %v, want %q: %s", got, err, tt.want, tt.say)
 			}
-			if tt.want != AnApp && strings.Contains(err.Error(), "the app shop-api is not") {
+			var problem *plan.Problem
+			if hints := errors.As(err, &problem) && strings.Contains(problem.Hint, "may not exist yet"); hints != (tt.want == AnApp) {
+				t.Errorf("the hint is %q", problem.Hint)
+			}
+			if tt.want != AnApp && strings.Contains(err.Error(), "the app shop-api does not exist") {
 				t.Errorf("the app is said to be missing: %v", err)
 			}
 		})

@@ -68,7 +68,7 @@ func (e *Editor) createPort(ctx context.Context, in Input, app string) (int, err
 		case fly.Missing(err) == fly.AnApp && (in.Path != "" || in.Content != ""): // it may not exist yet
 			return 0, &plan.Problem{
 				Code: gate.NotFound, Message: fmt.Sprintf("create needs internal_port: no live service shows it, "+
-					"because the app %s is not visible to this token", app),
+					"because the app %s does not exist, or is not visible to this token", app),
 				Hint: "ask the user which port the app listens on, and give internal_port",
 			}
 		case err != nil:
