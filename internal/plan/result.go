@@ -159,6 +159,10 @@ type Arguments struct {
 	InternalPort  int      `json:"internal_port,omitempty"`
 	PlainPorts    []int    `json:"plain_ports,omitempty"`
 	Adopt         bool     `json:"adopt,omitempty"`
+	Image         string   `json:"image,omitempty"`
+	Org           string   `json:"org,omitempty"`
+	Region        string   `json:"region,omitempty"`
+	Protocol      string   `json:"protocol,omitempty"`
 	Network       string   `json:"network,omitempty"`
 	Order         string   `json:"order,omitempty"`
 	Sleep         string   `json:"sleep,omitempty"`
@@ -208,6 +212,10 @@ func (a Arguments) String() string {
 	list("ips", a.IPs)
 	list("process_groups", a.ProcessGroups)
 	add("create", a.Create)
+	add("image", a.Image)
+	add("org", a.Org)
+	add("region", a.Region)
+	add("protocol", a.Protocol)
 	add("network", a.Network)
 	add("order", a.Order)
 	add("sleep", a.Sleep)

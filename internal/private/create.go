@@ -72,6 +72,7 @@ type CreateWork struct {
 	in       CreateInput
 	network  fly.Network
 	exists   bool // the app does, without Machines
+	writes   bool // the file does not exist yet
 	text     []byte
 	allocate address.AllocateProposal
 	deploy   deploy.Proposal
@@ -107,8 +108,9 @@ func (c *Creator) PlanCreate(ctx context.Context, in CreateInput) (CreateProposa
 		return out, plan.Invalid("%s is not the code of a region, such as iad", plan.Quote(in.Region))
 	}
 	w := CreateWork{in: in, text: in.file()}
-	if in.Path != "" && c.Roots.Exists(in.Path) {
-		return out, plan.Invalid("%s exists: name a new file, or deploy the existing one", plan.Quote(in.Path))
+	var err error
+	if w.writes, err = c.mustWrite(in.Path, w.text); err != nil {
+		return out, err
 	}
 	s, err := c.snapshot(ctx, &w)
 	if err != nil {
@@ -157,6 +159,22 @@ func (c *Creator) PlanCreate(ctx context.Context, in CreateInput) (CreateProposa
 	return out, nil
 }
 
+// mustWrite reports whether the file has to be written. It fails if the path cannot be written, or
+// has another file already.
+func (c *Creator) mustWrite(path string, text []byte) (bool, error) {
+	if path == "" {
+		return false, nil
+	}
+	exists, err := c.Roots.CheckNew(path)
+	if err != nil || !exists {
+		return !exists, err
+	}
+	if f, err := c.Roots.Read(path); err != nil || !bytes.Equal(f.Data, text) {
+		return false, plan.Invalid("%s exists and is another file: name a new one, or deploy the existing one", plan.Quote(path))
+	}
+	return false, nil
+}
+
 // snapshot reads the app, or returns the one that will be created.
 func (c *Creator) snapshot(ctx context.Context, w *CreateWork) (rules.Snapshot, error) {
 	s, err := rules.Read(ctx, c.Fly, w.in.App)
@@ -166,6 +184,11 @@ func (c *Creator) snapshot(ctx context.Context, w *CreateWork) (rules.Snapshot, 
 			Hint: fmt.Sprintf("fly tokens create deploy -a %s -x 24h", w.in.App)}
 	case err == nil:
 		w.exists, w.network = true, verify.OwnNetwork(s)
+		org, network := w.network.Organization, cmp.Or(w.network.Name, fly.DefaultNetwork)
+		if w.in.Org != "" && !org.HasSlug(w.in.Org) || w.in.Network != "" && w.in.Network != network {
+			return s, plan.Invalid("the app %s exists, in organization %s on network %s: leave out org and network, or choose "+
+				"another name", w.in.App, plan.Quote(org.Slug), plan.Quote(network))
+		}
 		return s, nil
 	case fly.Missing(err) != fly.AnApp:
 		return s, err
@@ -191,7 +214,7 @@ func (w CreateWork) plan(c *Creator, s rules.Snapshot) plan.Plan {
 			{Name: plan.ParamNetwork, Value: w.network.Name}}})
 	}
 	p.Steps = append(p.Steps, w.allocate.Plan.Steps...)
-	if w.in.Path != "" {
+	if w.writes {
 		p.Steps = append(p.Steps, plan.Step{Verb: gate.WriteFile, Target: w.in.Path})
 	}
 	p.Steps = append(p.Steps, w.deploy.Plan.Steps...)
@@ -199,7 +222,9 @@ func (w CreateWork) plan(c *Creator, s rules.Snapshot) plan.Plan {
 	p.Fact("file", string(w.text))
 	p.Fact("image", w.in.Image)
 	for _, h := range w.deploy.Plan.Hazards {
-		p.Hazard(h)
+		if h != plan.ImageChange { // there is no other image yet
+			p.Hazard(h)
+		}
 	}
 	p.Hazard(plan.MachineCreated)
 	p.Unknown = w.deploy.Plan.Unknown
@@ -235,11 +260,13 @@ func (c *Creator) ApplyCreate(ctx context.Context, w CreateWork, grant *gate.Gra
 		}
 	}
 	if w.in.Path != "" {
+		out.Content = ""
+	}
+	if w.writes {
 		if err := c.write(w, grant); err != nil {
 			out.stop(w, c.failed(ctx, err))
 			return out, nil
 		}
-		out.Content = ""
 		out.Steps = append(out.Steps, plan.Record{Do: gate.WriteFile, Target: w.in.Path, State: plan.Done, Undo: plan.UndoYes})
 	}
 	r, err := c.Deployer.Apply(ctx, w.deploy.Work, grant, report)
@@ -263,7 +290,12 @@ func (c *Creator) create(ctx context.Context, w CreateWork, grant *gate.Grant) e
 		return nil
 	}
 	var lost *fly.Ambiguous
-	if !errors.As(err, &lost) {
+	switch {
+	case errors.As(err, &lost):
+	case strings.Contains(strings.ToLower(err.Error()), "taken"):
+		return &plan.Problem{Code: gate.InvalidInput,
+			Message: fmt.Sprintf("the name %s is taken by an app that this token does not show", w.in.App), Hint: "choose another name", Err: err}
+	default:
 		return err
 	}
 	if _, readErr := c.Fly.Addresses(ctx, w.in.App); readErr == nil {
@@ -284,10 +316,15 @@ func (c *Creator) write(w CreateWork, grant *gate.Grant) error {
 func (out *CreateResult) stop(w CreateWork, ended plan.Result) {
 	out.Reason, out.Blockers = ended.Reason, ended.Blockers
 	out.Status = plan.Partial
-	out.Summary = fmt.Sprintf("%s was not created completely: %s It has no public address.", w.in.App, ended.Summary)
-	out.Left = append(out.Left, fmt.Sprintf("the app %s; fly apps destroy %s removes it", w.in.App, w.in.App))
-	out.Next = append([]plan.Next{{Who: "agent", Tool: CreateTool, Why: "the same call does what is left, from what Fly says then; asks again"}},
-		ended.Next...)
+	out.Summary = fmt.Sprintf("%s was not created completely: %s. No public address was allocated.", w.in.App,
+		strings.TrimSuffix(ended.Summary, "."))
+	if !w.exists {
+		out.Left = append(out.Left, fmt.Sprintf("the app %s; fly apps destroy %s removes it", w.in.App, w.in.App))
+	}
+	out.Next = []plan.Next{{Who: "agent", Tool: CreateTool, Arguments: &plan.Arguments{
+		App: w.in.App, Image: w.in.Image, InternalPort: w.in.InternalPort, Org: w.in.Org, Network: w.in.Network,
+		Region: w.in.Region, Protocol: w.in.Protocol, Path: w.in.Path,
+	}, Why: "does what is left, from what Fly says then; asks again"}}
 }
 
 // conclude proves the new app and says what is true now.
@@ -338,5 +375,10 @@ func (CreateWording) NotDone(plan.Plan, plan.Detail) []string {
 
 // Undo says how the app is removed.
 func (CreateWording) Undo(p plan.Plan) []string {
-	return []string{"fly apps destroy " + plan.Clean(strings.TrimSpace(p.App))}
+	for _, s := range p.Steps {
+		if s.Verb == gate.CreateApp {
+			return []string{"fly apps destroy " + plan.Clean(p.App)}
+		}
+	}
+	return []string{"the Machine can be destroyed, and the address released"}
 }

@@ -120,7 +120,7 @@ func (w PublicWork) plan(s rules.Snapshot) plan.Plan {
 		p.Steps = append(p.Steps, w.edit.Plan.Steps...)
 	}
 	p.Steps = append(p.Steps, w.deploy.Plan.Steps...)
-	if len(w.kinds) > 0 {
+	if len(w.kinds) > 0 && len(rules.PublicIPs(s.Addresses.List)) == 0 {
 		p.Hazard(plan.MadePublic)
 	}
 	for _, part := range []plan.Plan{w.edit.Plan, w.deploy.Plan} {
@@ -134,11 +134,7 @@ func (w PublicWork) plan(s rules.Snapshot) plan.Plan {
 		}
 		p.Unknown = append(p.Unknown, part.Unknown...)
 	}
-	for _, b := range w.deploy.Plan.Blockers {
-		if b.ID != string(plan.NewPublicService) { // that is what was asked for
-			p.Blockers = append(p.Blockers, b)
-		}
-	}
+	p.Blockers = w.deploy.Plan.Blockers
 	if p.Impact == "" {
 		p.Impact = plan.ImpactNone
 	}
@@ -191,13 +187,21 @@ func (m *Maker) ApplyPublic(ctx context.Context, w PublicWork, publisher *addres
 // unfinished ends a publication that did not get to its end.
 func (out *PublicResult) unfinished(w PublicWork, why string) {
 	out.Status = plan.Partial
-	out.Summary = fmt.Sprintf("%s was not made public completely: %s", w.in.App, why)
+	out.Summary = fmt.Sprintf("%s was not made public completely: %s.", w.in.App, strings.TrimSuffix(why, "."))
 	if len(out.Allocated) > 0 {
 		out.Summary += fmt.Sprintf(" Allocated: %s.", strings.Join(out.Allocated, ", "))
 		out.Left = append(out.Left, "public addresses "+strings.Join(out.Allocated, ", ")+"; see undo")
 	}
 	out.Next = append([]plan.Next{{Who: "agent", Tool: PublicTool,
-		Arguments: &plan.Arguments{App: w.in.App, Path: w.in.Path}, Why: "does what is left; asks a person again"}}, out.Next...)
+		Arguments: &plan.Arguments{App: w.in.App, Path: w.in.Path}, Why: w.again()}}, out.Next...)
+}
+
+// again says what the same call does.
+func (w PublicWork) again() string {
+	if w.in.Content != "" {
+		return "with the same content, does what is left; asks a person again"
+	}
+	return "does what is left; asks a person again"
 }
 
 // concludePublic reads the app once more and says what is true now.
@@ -219,7 +223,8 @@ func (m *Maker) concludePublic(ctx context.Context, w PublicWork, out *PublicRes
 	out.Summary = fmt.Sprintf("%s is public.", w.in.App)
 	if len(fresh) > 0 {
 		out.Verified = append(out.Verified, "the list of addresses has "+strings.Join(fresh, ", "))
-		out.Summary += fmt.Sprintf(" New addresses: %s; addresses that it had before do not come back.", strings.Join(fresh, ", "))
+		out.Summary += fmt.Sprintf(" New addresses: %s; addresses that were released before do not come back.",
+			strings.Join(fresh, ", "))
 	}
 	out.Summary += " " + now.ReachSentence()
 	out.Assumed = []string{w.in.App + ".fly.dev resolves within minutes; this was not checked"}
@@ -235,6 +240,9 @@ func (PublicWording) Title(p plan.Plan) string {
 		if s.Verb == gate.AllocateAddress {
 			n++
 		}
+	}
+	if n == 0 {
+		return fmt.Sprintf("Turn force_https on for %s again?", plan.Line(p.App))
 	}
 	return fmt.Sprintf("Make %s PUBLIC with %s?", plan.Line(p.App), plan.Count(n, "new address", "new addresses"))
 }

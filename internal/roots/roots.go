@@ -171,14 +171,20 @@ func (r rootDir) configFile(folder string) string {
 	return filepath.Join(folder, "fly.toml")
 }
 
-// Exists reports whether there is something at a path within the roots.
-func (r *Roots) Exists(path string) bool {
+// CheckNew reports whether a file exists, and fails if [Roots.Create] could not write it.
+func (r *Roots) CheckNew(path string) (exists bool, err error) {
 	root, name, err := r.find(path)
 	if err != nil {
-		return false
+		return false, err
+	}
+	if !hasAllowedName(name) {
+		return false, fmt.Errorf("%s: %w", showPath(path), ErrKind)
+	}
+	if folder, err := root.fs.Stat(filepath.Dir(name)); err != nil || !folder.IsDir() {
+		return false, fmt.Errorf("%s: its folder does not exist", showPath(path))
 	}
 	_, err = root.fs.Lstat(name)
-	return err == nil
+	return err == nil, nil
 }
 
 // Create writes a new file. If there is one already, nothing is written and the error is
