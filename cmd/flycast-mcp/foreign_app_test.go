@@ -56,7 +56,13 @@ func TestForeignApp(t *testing.T) {
 			if name == "patch_services" { // the file names the app
 				variants = append(variants, map[string]any{"content": definition}, map[string]any{"path": file})
 			}
+			required, _ := schema["required"].([]any)
 			for _, arguments := range variants {
+				for _, key := range required {
+					if key, _ := key.(string); arguments[key] == nil {
+						arguments[key] = map[string]any{"image": "nginx", "internal_port": 8080}[key]
+					}
+				}
 				refuse(fmt.Sprint(name, " ", arguments), "tools/call", map[string]any{"name": name, "arguments": arguments})
 			}
 		}
