@@ -22,6 +22,7 @@ import (
 	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 	"github.com/flycast-mcp/flycast-mcp/internal/statedir"
 	"github.com/flycast-mcp/flycast-mcp/internal/undo"
+	"github.com/flycast-mcp/flycast-mcp/internal/verify"
 	"github.com/flycast-mcp/flycast-mcp/tools"
 )
 
@@ -148,6 +149,7 @@ func (u undoRun) undo(ctx context.Context, id string) error {
 	chosen := runs[i]
 	s := u.settings
 	s.approval, s.hold, s.answerWithin, s.logLevel = "terminal", 24*time.Hour, 5*time.Minute, "warn"
+	s.verify = string(verify.Never)
 	s.stateDir, s.apps = state, []string{chosen.App}
 	if saved, err := (undo.Store{Dir: filepath.Join(state, statedir.Undo), Now: u.clock.Now}).Get(chosen.Snapshot); err == nil &&
 		saved.File != nil {

@@ -57,4 +57,8 @@ func TestUndoList(t *testing.T) {
 	if code, _, stderr := call("run_3"); code == 0 || !strings.Contains(stderr, "Nothing was changed") {
 		t.Errorf("an unknown run: %d %s", code, stderr)
 	}
+	// A run that can be undone gets as far as Fly, which needs a token.
+	if _, _, stderr := call("run_2"); strings.Contains(stderr, "--verify") {
+		t.Errorf("a known run: %s", stderr)
+	}
 }
