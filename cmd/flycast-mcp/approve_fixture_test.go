@@ -30,8 +30,9 @@ const (
 // approvalTest is a home folder with a server's state folder in it, and a clock
 // that stands still.
 type approvalTest struct {
-	t    *testing.T
-	home string
+	t           *testing.T
+	home        string
+	environment []string // NAME=VALUE, besides HOME
 
 	mu  sync.Mutex
 	now time.Time
@@ -61,8 +62,12 @@ func (d *approvalTest) program(args ...string) program {
 	return program{
 		args: args, clock: d, workFactor: lowWorkFactor, stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard,
 		lookup: func(name string) (string, bool) {
-			home, ok := map[string]string{"HOME": d.home}[name]
-			return home, ok
+			for _, v := range append([]string{"HOME=" + d.home}, d.environment...) {
+				if value, ok := strings.CutPrefix(v, name+"="); ok {
+					return value, true
+				}
+			}
+			return "", false
 		},
 	}
 }

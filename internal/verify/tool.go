@@ -86,6 +86,8 @@ func (v *Verifier) why(s rules.Snapshot) string {
 		return "this server is read-only and adds no WireGuard peer"
 	case v.Mode == Never:
 		return "this server was started with --verify never"
+	case v.Mode == Unapproved:
+		return "no person approved a WireGuard peer"
 	case len(rules.PlainTargets(s)) == 0:
 		return "no service has a port without TLS"
 	}

@@ -25,6 +25,9 @@ const (
 	Ask   Mode = "ask"   // a person is asked
 	Auto  Mode = "auto"  // nobody is asked
 	Never Mode = "never" // no peer is added
+	// Unapproved is for a check that a person did not approve, or could not be asked about: no peer is
+	// added. --verify does not take it.
+	Unapproved Mode = "unapproved"
 )
 
 // Client is what verifying needs of Fly.
@@ -52,7 +55,7 @@ type Verifier struct {
 }
 
 // mayJoin reports whether a peer may be added.
-func (v *Verifier) mayJoin() bool { return v.Peers != nil && v.Mode != Never }
+func (v *Verifier) mayJoin() bool { return v.Peers != nil && v.Mode != Never && v.Mode != Unapproved }
 
 // Target is where an app is asked from inside its network.
 type Target struct {
