@@ -405,6 +405,9 @@ func (t *changing) apply(ctx context.Context, p *proposal, grant *gate.Grant, ru
 	t.noteDone(t.spec, out.Envelope())
 	if by := grant.Approval(); by.Channel != gate.ChannelNone {
 		out.Envelope().Approval = &plan.ApprovalState{Channel: by.Channel, By: by.By}
+		if by.Channel == gate.ChannelElicitation && by.By == "" {
+			out.Envelope().Approval.By = clientName(ctx)
+		}
 	}
 	return t.respond(out), out.Envelope().Status
 }

@@ -13,6 +13,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"github.com/flycast-mcp/flycast-mcp/internal/outside"
+	"github.com/flycast-mcp/flycast-mcp/internal/plan"
 )
 
 // ElicitKind is how a question reaches the person at the client of a call.
@@ -214,4 +215,15 @@ func clientError(err error) error {
 // on one line of at most 120 visible characters.
 func NewElicitationError(code int, message string) *ElicitationError {
 	return &ElicitationError{Code: code, Message: outside.Line(strings.Join(strings.Fields(message), " "), 119)}
+}
+
+// clientName returns the name that the client gave itself; empty if it gave none.
+func clientName(ctx context.Context) string {
+	if info := mcpserver.RequestProtocolInfoFromContext(ctx); info != nil && info.ClientInfo != nil {
+		return plan.Clean(info.ClientInfo.Name)
+	}
+	if session, ok := mcpserver.ClientSessionFromContext(ctx).(mcpserver.SessionWithClientInfo); ok {
+		return plan.Clean(session.GetClientInfo().Name)
+	}
+	return ""
 }

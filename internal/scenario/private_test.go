@@ -25,6 +25,9 @@ func blueprint(s *scene) {
 	if strings.Count(after, "#") != strings.Count(before, "#") {
 		s.Errorf("comments were lost:\n%s", after)
 	}
+	if got.Approval == nil || got.Approval.By != "scenario" {
+		s.Errorf("approval %s, want the client's name", mustJSON(got.Approval))
+	}
 	if len(w.questions) != 1 {
 		s.Errorf("%d questions, want 1: %q", len(w.questions), w.questions)
 	}
