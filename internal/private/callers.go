@@ -3,6 +3,7 @@ package private
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -51,7 +52,8 @@ func (c *Callers) find(ctx context.Context, client Client, s rules.Snapshot, hos
 		names = names[:maxCallers]
 		out = append(out, fmt.Sprintf("%d more apps were not looked into", left))
 	}
-	public := append([]string{app + ".fly.dev"}, hostnames...)
+	public := namesAny("", append([]string{app + ".fly.dev"}, hostnames...))
+	internal := namesAny(`(?:[a-z0-9_-]+\.)*`, []string{app + ".internal"}) // also iad.app.internal
 	var unread []string
 	for _, name := range names {
 		values, err := c.variables(ctx, client, name)
@@ -61,10 +63,10 @@ func (c *Callers) find(ctx context.Context, client Client, s rules.Snapshot, hos
 		}
 		for variable, value := range values {
 			switch {
-			case slices.ContainsFunc(public, func(host string) bool { return strings.Contains(value, host) }):
+			case public.MatchString(value):
 				out = append(out, fmt.Sprintf("%s: %s names the public address; change it to http://%s.flycast",
 					name, plan.Clean(variable), app))
-			case strings.Contains(value, app+".internal"):
+			case internal.MatchString(value):
 				out = append(out, fmt.Sprintf("%s: %s names %s.internal, which wakes no Machine; change it to "+
 					"http://%s.flycast", name, plan.Clean(variable), app, app))
 			}
@@ -75,6 +77,18 @@ func (c *Callers) find(ctx context.Context, client Client, s rules.Snapshot, hos
 		out = append(out, "the variables of "+plan.Few(unread)+" could not be read")
 	}
 	return plan.Shortened(out)
+}
+
+// namesAny returns an expression that finds one of hosts in a value, after labels that match prefix.
+// It does not find a longer host name that ends or begins like one of them: the app api is not named
+// by shop-api.fly.dev.
+func namesAny(prefix string, hosts []string) *regexp.Regexp {
+	quoted := make([]string, len(hosts))
+	for i, host := range hosts {
+		quoted[i] = regexp.QuoteMeta(host)
+	}
+	return regexp.MustCompile(`(?i)(?:^|[^a-z0-9_.-])` + prefix + `(?:` + strings.Join(quoted, "|") +
+		`)\.?(?:$|[^a-z0-9_.-])`)
 }
 
 // apps returns the names of the apps that the token can list.
