@@ -111,10 +111,12 @@ func (j *Joiner) Left(app string) []string {
 }
 
 // name returns the name of a new peer. Fly keeps names with this prefix out of its DNS and removes
-// such peers some time later. It holds no name of a computer or a person.
-func (j *Joiner) name() string {
-	hash := sha256.Sum256([]byte(j.Installation))
-	return fmt.Sprintf("interactive-flycast-mcp-%s-%s", hex.EncodeToString(hash[:4]), strconv.FormatInt(j.Now().Unix(), 36))
+// such peers some time later. It holds no name of a computer or a person. The public key makes it
+// unique: several servers of one installation may check apps of an organization in the same second.
+func (j *Joiner) name(publicKey string) string {
+	installation, key := sha256.Sum256([]byte(j.Installation)), sha256.Sum256([]byte(publicKey))
+	return fmt.Sprintf("interactive-flycast-mcp-%s-%s-%s", hex.EncodeToString(installation[:4]),
+		strconv.FormatInt(j.Now().Unix(), 36), hex.EncodeToString(key[:4]))
 }
 
 // Peer is a peer that has joined. It implements the vantage of package verify.
@@ -148,7 +150,7 @@ func (j *Joiner) join(ctx context.Context, grant *gate.Grant, p Place) (*Peer, e
 	if err != nil {
 		return nil, err
 	}
-	name := j.name()
+	name := j.name(key.Public())
 	grant.Name(p.App, p.Network.Target(), name)
 	j.record(p.App, gate.AddPeer, name)
 	added, err := j.Client.AddPeer(ctx, grant, p.App, p.Network, fly.NewPeer{Name: name, PublicKey: key.Public()})
