@@ -156,7 +156,11 @@ func TestDeployVerified(t *testing.T) {
 				content = b.FileWithoutChecks(b.app)
 			}
 			out := b.deploy(content)
-			if out.Machines.Healthy != 2 || len(out.Verified) != 1 ||
+			want := Counts{Total: 2, Updated: 2, Started: 2}
+			if with {
+				want = Counts{Total: 2, Updated: 2, Healthy: 2}
+			}
+			if *out.Machines != want || len(out.Verified) != 1 ||
 				strings.Contains(out.Verified[0], "with passing checks") != with {
 				t.Errorf("%s: got %q of %+v", name, out.Verified, out.Machines)
 			}

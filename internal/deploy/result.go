@@ -21,7 +21,7 @@ type Result struct {
 	Remarks  []string  `json:"remarks,omitempty"`
 }
 
-// Counts are the app's Machines. Total is the sum of all the others but Healthy and
+// Counts are the app's Machines. Total is the sum of all the others but Healthy, Started and
 // Unproven, which say what was seen of the updated, created and unchanged ones.
 type Counts struct {
 	Total      int `json:"total"`
@@ -29,7 +29,8 @@ type Counts struct {
 	Created    int `json:"created,omitempty"`
 	Unchanged  int `json:"unchanged" jsonschema:"already had this configuration"`
 	Left       int `json:"left,omitempty" jsonschema:"left alone; remarks say why"`
-	Healthy    int `json:"healthy"`
+	Healthy    int `json:"healthy" jsonschema:"passed their checks"`
+	Started    int `json:"started,omitempty" jsonschema:"started; they have no checks to pass"`
 	Unproven   int `json:"unproven" jsonschema:"updated but not tested"`
 	Failed     int `json:"failed,omitempty" jsonschema:"do not work with the new configuration and were left with it"`
 	PutBack    int `json:"put_back,omitempty"`

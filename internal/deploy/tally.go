@@ -22,6 +22,7 @@ func leavesAsPlanned(m rollout.Outcome) bool {
 // notStarted.
 type outcomes struct {
 	healthy, unproven int // of those that passed
+	started           int // of healthy: they have no check to pass
 	updated, created  int // passed, and existed before or not
 	same              int // passed, and were only tested
 	failed, unclear   int
@@ -90,6 +91,9 @@ func (t *outcomes) add(m rollout.Outcome) {
 func (t *outcomes) pass(m rollout.Outcome) {
 	if m.State == rollout.Healthy {
 		t.healthy++
+		if m.Checks == 0 {
+			t.started++
+		}
 	} else {
 		t.unproven++
 	}
@@ -119,7 +123,8 @@ func (t outcomes) failedStatus(more int) plan.Status {
 func (t outcomes) counts(planned Counts) *Counts {
 	return &Counts{
 		Total: planned.Total + t.added - t.gone, Updated: t.updated, Created: t.created,
-		Unchanged: planned.Unchanged + t.same, Left: planned.Left, Healthy: t.healthy, Unproven: t.unproven,
+		Unchanged: planned.Unchanged + t.same, Left: planned.Left,
+		Healthy: t.healthy - t.started, Started: t.started, Unproven: t.unproven,
 		Failed: t.failed, PutBack: t.putBack, NotStarted: t.notStarted, Unclear: t.unclear + t.broken - t.unnamed,
 	}
 }
